@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+// The list of targets is the architecture: read it from top to bottom. Each target's dependencies
+// are the only modules it may import; Tests/TidyTests holds the import lines to this list.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Settings for a target that names fault points: with the trait `FaultPoints` (tests) they are
+/// compiled in, without it (the release) they do not exist.
+let faulty: [SwiftSetting] = strict + [
+    .define("FAULT_POINTS", .when(traits: ["FaultPoints"]))
+]
+
+func nio(_ product: String) -> Target.Dependency {
+    .product(name: product, package: "swift-nio")
+}
+
+let package = Package(
+    name: "prong",
+    products: [
+        .executable(name: "prongd", targets: ["prongd"]),
+        .executable(name: "prong", targets: ["prong"]),
+        .executable(name: "prong-example-server", targets: ["prong-example-server"]),
+    ],
+    traits: [
+        .trait(name: "FaultPoints", description: "named places where a test can make prongd fail")
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // C: thin shims, one owner each
+        .target(name: "CFork"),
+        .target(name: "CLinux"),
+        .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-std=c++17"])]),
+        .systemLibrary(name: "CGRPC"),
+        .systemLibrary(name: "CSQLite"),
+        .systemLibrary(name: "CSystemd"),
+
+        // pure: the standard library only; no clock, no randomness, no IO
+        .target(name: "Settings", swiftSettings: strict),
+        .target(name: "WireFormat", swiftSettings: strict),
+        .target(name: "Schema", swiftSettings: strict),
+        .target(name: "JobLogic", swiftSettings: strict),
+        .target(name: "PoolLogic", swiftSettings: strict),
+
+        // libraries with IO
+        .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(
+            name: "Ops", dependencies: ["CLinux", "Kernel", "WireFormat"], swiftSettings: strict),
+        .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: strict),
+        .target(
+            name: "JobStorage", dependencies: ["CSQLite", "JobLogic"], swiftSettings: faulty),
+        .target(
+            name: "HTTPServer",
+            dependencies: [
+                "CLinux", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+            ],
+            swiftSettings: strict),
+
+        // one module per process role; they never import each other
+        .target(
+            name: "Supervisor",
+            dependencies: ["CFork", "CSystemd", "PoolLogic", "WireFormat", "Kernel", "Ops"],
+            swiftSettings: faulty),
+        .target(
+            name: "LoaderProcess",
+            dependencies: ["CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops"],
+            swiftSettings: strict),
+        .target(
+            name: "QueueProcess",
+            dependencies: [
+                "Settings", "WireFormat", "Schema", "JobLogic", "JobStorage", "HTTPServer",
+                "Kernel", "Ops", nio("NIOCore"), nio("NIOPosix"),
+            ],
+            swiftSettings: faulty),
+        .target(
+            name: "WorkerProcess",
+            dependencies: ["Settings", "WireFormat", "GRPCClient", "Kernel", "Ops"],
+            swiftSettings: faulty),
+
+        // programs
+        .executableTarget(
+            name: "prongd",
+            dependencies: [
+                "Supervisor", "LoaderProcess", "QueueProcess", "WorkerProcess", "Settings",
+                "Kernel", "Ops",
+            ],
+            exclude: ["prongd.docc"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "prong",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser")
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "prong-example-server", dependencies: ["GRPCClient"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,78 @@
+// The lanes: one per target today. Each has its window of durable jobs, its direct calls, and the
+// reasons why nothing of it may run now. Served in turn, so that a sick or slow target never holds
+// up another.
+
+package struct Lane: Sendable {
+    package let id: LaneID
+    package let name: String
+    /// Its place in the settings; nothing: the target is not there any more.
+    package let target: Int?
+    package var isPaused: Bool
+    var window: LaneWindow
+    /// Direct calls that wait, first to go first: by priority, then by arrival.
+    var directQueue: [UInt64] = []
+    /// Calls with workers now, of both kinds.
+    package var inFlight = 0
+    var unmarkedRunning = 0
+    /// Jobs whose method went away with a change of settings: they wait on disk.
+    package var withoutMethod = 0
+
+    package var queuedInMemory: Int { window.count + directQueue.count }
+}
+
+package struct LaneTable: Sendable {
+    package private(set) var lanes: [Lane] = []
+    private var indexOfID: [LaneID: Int] = [:]
+    private var indexOfTarget: [Int: Int] = [:]
+    private var turn = 0
+
+    init(
+        configuration: QueueConfiguration, stored: [(id: LaneID, name: String)], paused: [String]
+    ) {
+        let pausedNames = Set(paused)
+        for lane in stored {
+            let target = configuration.targets.firstIndex { $0.name == lane.name }
+            add(
+                Lane(
+                    id: lane.id, name: lane.name, target: target,
+                    isPaused: pausedNames.contains(lane.name),
+                    window: LaneWindow(limits: configuration.windowLimits, onDisk: true)))
+        }
+    }
+
+    private mutating func add(_ lane: Lane) {
+        indexOfID[lane.id] = lanes.count
+        if let target = lane.target { indexOfTarget[target] = lanes.count }
+        lanes.append(lane)
+    }
+
+    package subscript(_ id: LaneID) -> Lane? { indexOfID[id].map { lanes[$0] } }
+
+    package func lane(target: Int) -> Lane? { indexOfTarget[target].map { lanes[$0] } }
+
+    mutating func change(_ id: LaneID, _ body: (inout Lane) -> Void) {
+        guard let index = indexOfID[id] else { return }
+        body(&lanes[index])
+    }
+
+    mutating func change(target: Int, _ body: (inout Lane) -> Void) {
+        guard let index = indexOfTarget[target] else { return }
+        body(&lanes[index])
+    }
+
+    mutating func changeAll(_ body: (inout Lane) -> Void) {
+        for index in lanes.indices { body(&lanes[index]) }
+    }
+
+    var count: Int { lanes.count }
+
+    /// The lane whose turn it is.
+    mutating func nextInTurn() -> Lane {
+        let lane = lanes[turn % lanes.count]
+        turn = (turn + 1) % lanes.count
+        return lane
+    }
+
+    /// How many lanes have something that could go now, were a worker free.
+    var busyCount: Int { lanes.reduce(0) { $0 + ($1.queuedInMemory > 0 ? 1 : 0) } }
+}

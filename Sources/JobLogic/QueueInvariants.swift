@@ -1,0 +1,46 @@
+// The sentences at the top of QueueLogic.swift, made executable. Runs after every event in debug
+// builds and in every random walk; never in a release.
+
+extension QueueLogic {
+    package func checkInvariants() {
+        for lane in lanes.lanes { lane.window.checkInvariants() }
+        for (key, job) in live { check(job, key) }
+        for worker in workers.workers {
+            for lease in worker.leases { check(lease, of: worker) }
+        }
+        precondition(counts.open >= 0, "fewer than no open jobs")
+    }
+
+    private func check(_ job: LiveJob, _ key: JobKey) {
+        precondition(job.job.order.id.key == key, "a job is filed under another's key")
+        let inWindow = lanes[job.job.order.lane]?.window.contains(job.job.order.position) ?? false
+        switch job.phase {
+        case .ready:
+            precondition(inWindow, "a ready job is not in its window")
+            precondition(job.diskState == .queued, "a ready job is \(job.diskState) on disk")
+        case .marking(let worker), .running(let worker):
+            precondition(!inWindow, "a held job is in a window")
+            precondition(job.job.progress.state == .running, "a held job does not run")
+            let lease = Lease(number: key.rawValue, attempt: job.job.progress.attemptCount)
+            precondition(
+                workers[worker]?.leases.contains(lease) ?? false,
+                "a held job's worker does not hold it")
+            if case .running = job.phase, !job.job.order.safety.isSafe {
+                precondition(job.diskState == .running, "an unsafe call runs without its mark")
+            }
+        case .awaited:
+            precondition(!inWindow, "an awaited job is in a window")
+        case .committing:
+            precondition(!inWindow, "a job on its way to disk is in a window")
+        }
+    }
+
+    private func check(_ lease: Lease, of worker: QueueWorker) {
+        if lease.isDirect {
+            guard let call = direct[lease.number] else {
+                preconditionFailure("a lease without its call")
+            }
+            precondition(call.phase == .running(worker.identity), "a call runs elsewhere")
+        }
+    }
+}

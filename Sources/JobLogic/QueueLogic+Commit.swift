@@ -1,0 +1,140 @@
+// Group commit: whatever came while the last commit ran goes into the next one. What a commit
+// settles is carried out only after it, in the order in which it was asked for.
+
+extension QueueLogic {
+    /// A batch is bounded so that one commit's time stays near a fsync's and answers keep flowing.
+    static var batchChanges: Int { 1024 }
+
+    /// What the next commit shall do; nothing when one is under way or nothing is there to do.
+    /// The caller commits it and hands in `committed` or `commitFailed`.
+    package mutating func takeBatch() -> [Change]? {
+        guard inCommit.isEmpty, !pending.isEmpty else { return nil }
+        if pending.count <= QueueLogic.batchChanges {
+            swap(&inCommit, &pending)
+        } else {
+            inCommit = Array(pending[0..<QueueLogic.batchChanges])
+            pending.removeSubrange(0..<QueueLogic.batchChanges)
+        }
+        return inCommit.map(\.change)
+    }
+
+    mutating func finishCommit(_ outcomes: [ChangeOutcome]) {
+        precondition(outcomes.count == inCommit.count, "a commit answers each of its changes")
+        let batch = inCommit
+        inCommit = []
+        trouble = nil
+        for (pending, outcome) in zip(batch, outcomes) { carryOut(pending, outcome) }
+        flushAcknowledgements()
+    }
+
+    private mutating func carryOut(_ pending: PendingChange, _ outcome: ChangeOutcome) {
+        switch (pending.change, pending.purpose) {
+        case (.insert(let job), .accept(let token, let policy)):
+            accept(job, outcome, token, policy: policy)
+        case (.update(let update), .mark):
+            precondition(outcome == .done, "the store and the queue differ about a job's state")
+            finishMark(update)
+        case (.update(let update), .settle(let acknowledge, let tokens, let response)):
+            precondition(outcome == .done, "the store and the queue differ about a job's state")
+            finishSettle(update, acknowledge: acknowledge, tokens: tokens, response: response)
+        case (.delete(let key), .delete(let token, let from)):
+            finishDelete(key, from: from, token)
+        case (_, .housekeeping):
+            break
+        case (_, _):
+            preconditionFailure("a change was queued for a purpose that it cannot have")
+        }
+    }
+
+    /// A new progress of a job is to be made durable; until then it is nobody's.
+    mutating func settle(
+        _ job: LiveJob, acknowledge: (WorkerIdentity, Lease)? = nil, tokens: [Token] = [],
+        response: [UInt8]? = nil
+    ) {
+        var job = job
+        let key = job.job.order.id.key
+        job.phase = .committing
+        live[key] = job
+        pending.append(
+            PendingChange(
+                change: .update(
+                    JobUpdate(
+                        key: key, from: job.diskState, progress: job.job.progress,
+                        responses: response.map { [$0] })),
+                key: key,
+                purpose: .settle(acknowledge: acknowledge, tokens: tokens, response: response)))
+    }
+
+    private mutating func finishSettle(
+        _ update: JobUpdate, acknowledge: (WorkerIdentity, Lease)?, tokens: [Token],
+        response: [UInt8]?
+    ) {
+        guard var job = live[update.key] else {
+            preconditionFailure("a job whose change is being committed is live")
+        }
+        noteStored(&job, update)
+        if let (worker, lease) = acknowledge { release(lease, of: worker, acknowledge: true) }
+        for token in tokens { effects.append(.acted(token, job.job)) }
+        let state = job.diskState
+        if state.hasEnded || state == .unknown {
+            effects.append(
+                .settled(SettledJob(job: job.job, requests: job.requests, response: response)))
+            effects.append(
+                .observed(.ended(target: lanes[job.job.order.lane]?.target, state: state)))
+        }
+        noteTimes(of: job.job)
+        settlePlace(job)
+    }
+
+    mutating func noteStored(_ job: inout LiveJob, _ update: JobUpdate) {
+        counts.add(-1, job.job.order.lane, update.from)
+        counts.add(1, job.job.order.lane, update.progress.state)
+        job.diskState = update.progress.state
+    }
+
+    private mutating func finishDelete(_ key: JobKey, from: JobState, _ token: Token) {
+        if let job = live.removeValue(forKey: key) {
+            counts.add(-1, job.job.order.lane, from)
+        }
+        effects.append(.acted(token, nil))
+    }
+
+    // MARK: failure
+
+    /// Nothing of the batch is on disk: new jobs are refused, all else stays to be tried again.
+    mutating func failCommit(_ trouble: StoreTrouble) {
+        self.trouble = trouble
+        let batch = inCommit
+        inCommit = []
+        let waiting = pending
+        pending = []
+        for change in batch + waiting {
+            guard case .accept(let token, _) = change.purpose else {
+                pending.append(change)
+                continue
+            }
+            counts.reserve(-1)
+            if let refusal = refusalOfNewWork() { effects.append(.refused(token, refusal)) }
+        }
+    }
+
+    /// A second has passed: is the store well again? An empty batch would prove nothing.
+    mutating func retryCommit() {
+        guard trouble != nil, inCommit.isEmpty else { return }
+        if pending.isEmpty {
+            pending.append(
+                PendingChange(
+                    change: .probe, key: JobKey(rawValue: 0), purpose: .housekeeping))
+        }
+        effects.append(.commitWanted)
+    }
+
+    mutating func setPaused(_ target: String, _ paused: Bool) {
+        let lanesOfTarget = lanes.lanes.filter { $0.name == target }.map(\.id)
+        for lane in lanesOfTarget { lanes.change(lane) { $0.isPaused = paused } }
+        pending.append(
+            PendingChange(
+                change: .setPaused(target: target, paused: paused), key: JobKey(rawValue: 0),
+                purpose: .housekeeping))
+    }
+}

@@ -1,0 +1,136 @@
+// Durable jobs come in: checked against the bounds, handed to the store, and answered only when the
+// store has them. Then, and whenever a job becomes queued again, its lane decides whether it stays
+// in memory.
+
+extension QueueLogic {
+    mutating func submit(_ submission: Submission, _ token: Token) {
+        if let refusal = refusalOfNewWork() {
+            effects.append(.refused(token, refusal))
+            return
+        }
+        let isScheduled = submission.notBeforeMilliseconds.map { $0 > now.wallMilliseconds }
+        let progress = JobProgress(
+            state: isScheduled == true ? .scheduled : .queued,
+            notBeforeMilliseconds: isScheduled == true ? submission.notBeforeMilliseconds : nil)
+        let job = Job(order: submission.order, progress: progress)
+        counts.reserve(1)
+        pending.append(
+            PendingChange(
+                change: .insert(
+                    NewJob(
+                        job: job, requests: submission.requests,
+                        fingerprint: submission.fingerprint)),
+                key: job.order.id.key, purpose: .accept(token, policy: submission.policy)))
+    }
+
+    func refusalOfNewWork() -> Refusal? {
+        if isDraining {
+            return Refusal(.draining, "prong is stopping and takes no more jobs; try again soon")
+        }
+        switch trouble {
+        case .full(let text):
+            return Refusal(.storeFull, "the store has no space (\(text)); nothing was kept")
+        case .failing(let text):
+            return Refusal(.storeFailing, "the store cannot write (\(text)); nothing was kept")
+        case nil: break
+        }
+        if counts.open >= configuration.maxQueued {
+            return Refusal(
+                .queueFull,
+                "the queue holds \(counts.open) jobs, as many as `store.max_queued` allows")
+        }
+        return nil
+    }
+
+    /// The insert is on disk.
+    mutating func accept(
+        _ job: NewJob, _ outcome: ChangeOutcome, _ token: Token, policy: MethodPolicy
+    ) {
+        counts.reserve(-1)
+        let order = job.job.order
+        switch outcome {
+        case .done:
+            counts.add(1, order.lane, job.job.progress.state)
+            effects.append(.accepted(token, order.id, replayed: false))
+            effects.append(.observed(.submitted(target: lanes[order.lane]?.target)))
+            let live = LiveJob(
+                job: job.job, requests: job.requests, policy: policy,
+                diskState: job.job.progress.state, phase: .committing)
+            noteTimes(of: live.job)
+            settlePlace(live)
+        case .keyTaken(let id?, sameCall: true):
+            effects.append(.accepted(token, id, replayed: true))
+        case .keyTaken(nil, sameCall: true):
+            effects.append(
+                .refused(
+                    token,
+                    Refusal(
+                        .keyOfAGoneJob,
+                        "the key's job is gone, only the key is remembered; use another key")))
+        case .keyTaken(_, sameCall: false):
+            effects.append(
+                .refused(
+                    token,
+                    Refusal(.keyOfAnotherCall, "the key was used for another call; use another")))
+        case .conflict:
+            preconditionFailure("an insert has no state to conflict with")
+        }
+    }
+
+    /// Where a job whose progress is on disk goes now: a window, the disk alone, or away.
+    mutating func settlePlace(_ job: LiveJob) {
+        var job = job
+        let key = job.job.order.id.key
+        switch job.diskState {
+        case .queued:
+            guard job.policy != nil else {
+                lanes.change(job.job.order.lane) { $0.withoutMethod += 1 }
+                live[key] = nil
+                return
+            }
+            job.phase = .ready
+            admit(job, key)
+        case .scheduled, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired:
+            live[key] = nil
+        case .running:
+            preconditionFailure("a running job is with its worker")
+        }
+    }
+
+    private mutating func admit(_ job: LiveJob, _ key: JobKey) {
+        let position = job.job.order.position
+        let lane = job.job.order.lane
+        var mayEvict = false
+        var admission = LaneWindow.Admission.onDiskOnly
+        lanes.change(lane) { (admission, mayEvict) = $0.window.admit(position, bytes: job.requestBytes) }
+        guard admission == .inWindow else {
+            live[key] = nil
+            return
+        }
+        live[key] = job
+        guard mayEvict else { return }
+        let sizes = live
+        lanes.change(lane) { lane in
+            while let evicted = lane.window.evict(bytes: { sizes[$0]?.requestBytes ?? 0 }) {
+                evictedKeys.append(evicted)
+            }
+        }
+        for evicted in evictedKeys { live[evicted] = nil }
+        evictedKeys.removeAll(keepingCapacity: true)
+    }
+
+    /// When the timers have to ring at the latest for this job.
+    mutating func noteTimes(of job: Job) {
+        switch job.progress.state {
+        case .scheduled:
+            if let due = job.progress.notBeforeMilliseconds {
+                nextDueMilliseconds = min(nextDueMilliseconds ?? .max, due)
+            }
+        case .queued: break
+        case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: return
+        }
+        if let expiry = job.order.expiresAtMilliseconds, !job.progress.isExpiryLifted {
+            nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// What the clock does: jobs become due, expire; windows are filled from disk; workers that stay
+// silent are replaced; the drain comes to its end.
+
+extension QueueLogic {
+    static var promotionLimit: Int { 256 }
+    static var byteLimit: Int { 4 << 20 }
+
+    mutating func tick() {
+        tickDirect()
+        if !isPromoting, let due = nextDueMilliseconds, due <= now.wallMilliseconds, trouble == nil {
+            isPromoting = true
+            effects.append(
+                .promote(limit: QueueLogic.promotionLimit, byteLimit: QueueLogic.byteLimit))
+        }
+        if !isExpiring, let expiry = nextExpiryMilliseconds, expiry <= now.wallMilliseconds,
+            trouble == nil
+        {
+            isExpiring = true
+            effects.append(.findOverdue(limit: QueueLogic.promotionLimit))
+        }
+        for identity in recovery.silent(at: now) {
+            recovery.forget(identity)
+            effects.append(.replace(identity))
+        }
+    }
+
+    mutating func finishPromotion(_ jobs: [QueuedJob], next: Int64?) {
+        isPromoting = false
+        nextDueMilliseconds = next
+        for queued in jobs {
+            let order = queued.job.order
+            counts.add(-1, order.lane, .scheduled)
+            counts.add(1, order.lane, .queued)
+            guard live[order.id.key] == nil else { continue }
+            settlePlace(
+                LiveJob(
+                    job: queued.job, requests: queued.requests, policy: policy(of: order),
+                    diskState: .queued, phase: .committing))
+        }
+    }
+
+    mutating func finishExpiry(_ jobs: [QueuedJob], next: Int64?) {
+        isExpiring = false
+        nextExpiryMilliseconds = next
+        for queued in jobs {
+            let order = queued.job.order
+            var job: LiveJob
+            if let here = live[order.id.key] {
+                // held or on its way to disk: looked at again when it comes back
+                guard here.phase == .ready else { continue }
+                job = here
+                let size = here.requestBytes
+                lanes.change(order.lane) {
+                    $0.window.remove(order.position, bytes: size)
+                }
+            } else {
+                job = LiveJob(
+                    job: queued.job, requests: queued.requests, policy: nil,
+                    diskState: queued.job.progress.state, phase: .committing)
+            }
+            change(&job, .expired)
+            settle(job)
+        }
+    }
+
+    mutating func wantWindows() {
+        guard recovery.isOver, trouble == nil, !isDraining else { return }
+        for lane in lanes.lanes where lane.target != nil && lane.window.wantsFetch {
+            lanes.change(lane.id) { $0.window.beginFetch() }
+            effects.append(
+                .fetch(
+                    lane.id, after: lane.window.cursor,
+                    limit: lane.window.limits.jobs / 2, byteLimit: lane.window.limits.bytes / 2))
+        }
+    }
+
+    mutating func finishFetch(_ id: LaneID, _ jobs: [QueuedJob], reachedEnd: Bool) {
+        var isUsable = false
+        lanes.change(id) {
+            isUsable = $0.window.endFetch(
+                reach: reachedEnd ? nil : jobs.last?.job.order.position)
+        }
+        guard isUsable else { return }
+        for queued in jobs where live[queued.job.order.id.key] == nil {
+            let order = queued.job.order
+            guard let policy = policy(of: order) else {
+                lanes.change(id) { $0.withoutMethod += 1 }
+                continue
+            }
+            let job = LiveJob(
+                job: queued.job, requests: queued.requests, policy: policy, diskState: .queued,
+                phase: .ready)
+            live[order.id.key] = job
+            lanes.change(id) { $0.window.add(order.position, bytes: job.requestBytes) }
+        }
+    }
+
+    /// When `tick` is wanted next, on both clocks.
+    package var nextWake: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) {
+        var wall: Int64?
+        if !isPromoting, trouble == nil { wall = nextDueMilliseconds }
+        if !isExpiring, trouble == nil, let expiry = nextExpiryMilliseconds {
+            wall = min(wall ?? .max, expiry)
+        }
+        var monotonic = directWake
+        if let deadline = recovery.nextDeadlineNanoseconds {
+            monotonic = min(monotonic ?? .max, deadline)
+        }
+        return (wall, monotonic)
+    }
+
+    // MARK: drain
+
+    mutating func beginDrain() {
+        guard !isDraining else { return }
+        isDraining = true
+        for (number, call) in direct where !call.isAbandoned {
+            guard call.phase != .queued else {
+                abandonAtDrain(number, call)
+                continue
+            }
+            if case .backingOff = call.phase { abandonAtDrain(number, call) }
+        }
+    }
+
+    private mutating func abandonAtDrain(_ number: UInt64, _ call: DirectCall) {
+        abandon(call.token)
+        effects.append(.observed(.call(target: call.order.target, code: StatusCode.unavailable)))
+        effects.append(
+            .callEnded(
+                call.token,
+                CallEnd(
+                    code: StatusCode.unavailable, message: "prong is stopping; the call was not made",
+                    statusDetails: [], response: [], headers: [], trailers: [],
+                    fromTarget: false)))
+    }
+
+    mutating func reportDrained() {
+        guard isDraining, !hasReportedDrained, workers.workers.isEmpty, pending.isEmpty,
+            inCommit.isEmpty
+        else { return }
+        hasReportedDrained = true
+        effects.append(.drained)
+    }
+}

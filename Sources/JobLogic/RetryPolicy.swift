@@ -1,0 +1,82 @@
+// When a call is made again, and how long after. Pure: the random number comes in.
+
+/// A gRPC status code that the logic itself looks at; every other code is just a number.
+package enum StatusCode {
+    package static let ok: Int32 = 0
+    package static let cancelled: Int32 = 1
+    package static let unknown: Int32 = 2
+    package static let deadlineExceeded: Int32 = 4
+    package static let resourceExhausted: Int32 = 8
+    package static let failedPrecondition: Int32 = 9
+    package static let aborted: Int32 = 10
+    package static let `internal`: Int32 = 13
+    package static let unavailable: Int32 = 14
+}
+
+package struct RetryPolicy: Equatable, Sendable {
+    /// First attempt included, at least 1.
+    package var attempts: Int32
+    package var initialMilliseconds: Int64
+    package var maxMilliseconds: Int64
+    package var multiplier: Double
+    /// One bit per gRPC code.
+    package var codes: UInt32
+
+    package init(
+        attempts: Int32, initialMilliseconds: Int64, maxMilliseconds: Int64, multiplier: Double,
+        codes: [Int32]
+    ) {
+        self.attempts = attempts
+        self.initialMilliseconds = initialMilliseconds
+        self.maxMilliseconds = maxMilliseconds
+        self.multiplier = multiplier
+        self.codes = codes.reduce(0) { $0 | 1 << UInt32($1) }
+    }
+
+    package func repeats(code: Int32) -> Bool {
+        0...16 ~= code && codes & (1 << UInt32(code)) != 0
+    }
+
+    /// How long to wait before the next attempt: `initial × multiplier^(made − 1)`, at most `max`,
+    /// of which a random part between the half and the whole, so that jobs that failed together do
+    /// not come back together.
+    /// - Parameters:
+    ///   - made: attempts already made, from 1.
+    ///   - random: any 64 bits.
+    package func backOffMilliseconds(made: Int32, random: UInt64) -> Int64 {
+        var ceiling = Double(initialMilliseconds)
+        var step: Int32 = 1
+        // ends early: at most log(max/initial) rounds matter, and attempts may be millions
+        while step < made, ceiling < Double(maxMilliseconds), multiplier > 1 {
+            ceiling *= multiplier
+            step += 1
+        }
+        ceiling = min(ceiling, Double(maxMilliseconds))
+        let fraction = 0.5 + Double(random >> 11) / Double(1 << 53) / 2
+        return max(1, Int64(ceiling * fraction))
+    }
+}
+
+/// All that prong knows about calling one method at one target: the one value that says timeout,
+/// retry, whether a repeat is safe, and why.
+package struct MethodPolicy: Equatable, Sendable {
+    /// Per attempt, where neither the caller nor the job says one.
+    package var timeoutMilliseconds: Int64
+    package var jobRetry: RetryPolicy
+    package var callRetry: RetryPolicy
+    package var safety: Safety
+
+    package init(
+        timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety
+    ) {
+        self.timeoutMilliseconds = timeoutMilliseconds
+        self.jobRetry = jobRetry
+        self.callRetry = callRetry
+        self.safety = safety
+    }
+}
+
+/// What becomes of jobs whose call may have happened: a target's `on_unknown`.
+package enum UnknownRule: Sendable, Equatable {
+    case keep, fail, retry
+}

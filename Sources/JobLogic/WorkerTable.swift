@@ -1,0 +1,69 @@
+// The workers that the queue may send calls to: who is there, what each holds, which of its clients
+// are ready. A lease belongs to the life of a worker: it ends by its outcome or by the worker's
+// death, never by a clock and never because a connection was lost.
+
+package struct QueueWorker: Equatable, Sendable {
+    package var identity: WorkerIdentity
+    package var pid: Int32
+    package var isLinked = false
+    /// How many calls it takes at once; 0 once it drains.
+    package var places = 0
+    /// What it holds: calls that run, and outcomes that are not committed yet.
+    package var leases: Set<Lease> = []
+    package var readyTargets: Set<Int> = []
+
+    package init(identity: WorkerIdentity, pid: Int32) {
+        self.identity = identity
+        self.pid = pid
+    }
+
+    package var freePlaces: Int { isLinked ? places - leases.count : 0 }
+}
+
+package struct WorkerTable: Equatable, Sendable {
+    package private(set) var workers: [QueueWorker] = []
+
+    package init() {}
+
+    private func index(_ identity: WorkerIdentity) -> Int? {
+        workers.firstIndex { $0.identity == identity }
+    }
+
+    package subscript(_ identity: WorkerIdentity) -> QueueWorker? {
+        index(identity).map { workers[$0] }
+    }
+
+    package mutating func add(_ identity: WorkerIdentity, pid: Int32) {
+        guard index(identity) == nil else { return }
+        workers.append(QueueWorker(identity: identity, pid: pid))
+    }
+
+    package mutating func remove(_ identity: WorkerIdentity) -> QueueWorker? {
+        index(identity).map { workers.remove(at: $0) }
+    }
+
+    package mutating func change(_ identity: WorkerIdentity, _ body: (inout QueueWorker) -> Void) {
+        guard let index = index(identity) else { return }
+        body(&workers[index])
+    }
+
+    /// The worker with most free places among those whose client of the target is ready.
+    package func freest(target: Int) -> WorkerIdentity? {
+        var best: WorkerIdentity?
+        var most = 0
+        for worker in workers where worker.freePlaces > most && worker.readyTargets.contains(target)
+        {
+            most = worker.freePlaces
+            best = worker.identity
+        }
+        return best
+    }
+
+    package var hasFreePlace: Bool { workers.contains { $0.freePlaces > 0 } }
+
+    package func isReady(target: Int) -> Bool {
+        workers.contains { $0.isLinked && $0.readyTargets.contains(target) }
+    }
+
+    package var leaseCount: Int { workers.reduce(0) { $0 + $1.leases.count } }
+}

@@ -1,0 +1,23 @@
+// Making the places where sockets and the store live.
+
+import Glibc
+
+package enum Directories {
+    /// The folder in which a file lies; "/" for a file there, "." for a bare name.
+    package static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// mkdir(2) for each missing part, for the owner alone. An existing folder is left as it is.
+    package static func make(_ path: String) throws(SystemError) {
+        if path.isEmpty || path == "/" || path == "." { return }
+        if access(path, F_OK) == 0 { return }
+        try make(parent(of: path))
+        do {
+            try check("mkdir \(path)") { mkdir(path, 0o700) }
+        } catch {
+            if error.errno != EEXIST { throw error }
+        }
+    }
+}

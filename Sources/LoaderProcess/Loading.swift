@@ -1,0 +1,105 @@
+// From a configuration file's name to settings that can be used, or to all reasons why not. Shared
+// by the loader process and by `prongd --check`; writes nothing but missing default directories.
+
+package import Settings
+internal import Kernel
+internal import WireFormat
+import Glibc
+
+/// Which configuration is wanted, and by whom.
+package struct LoadRequest {
+    /// `--config`; nil: `$PRONG_CONFIG`, else the system's file if it exists, else none.
+    package var configPath: String?
+    /// An environment variable's value; an empty one counts as not set.
+    package var environment: (String) -> String?
+    /// The effective uid.
+    package var uid: UInt32
+    /// Whether missing directories of the default places are made; no for `--check`.
+    package var makesDirectories: Bool
+
+    package init(
+        configPath: String?, environment: @escaping (String) -> String?, uid: UInt32,
+        makesDirectories: Bool
+    ) {
+        self.configPath = configPath
+        self.environment = environment
+        self.uid = uid
+        self.makesDirectories = makesDirectories
+    }
+
+    /// For this process.
+    package static func here(configPath: String?, makesDirectories: Bool) -> LoadRequest {
+        LoadRequest(
+            configPath: configPath,
+            environment: { name in getenv(name).map { String(cString: $0) } }, uid: geteuid(),
+            makesDirectories: makesDirectories)
+    }
+}
+
+/// A configuration that can be used.
+package struct LoadedConfiguration: Sendable {
+    package let settings: Settings
+    /// The file that was read; nil: the built-in defaults.
+    package let configPath: String?
+    let sources: [Bundle.Source]
+    let uses: [[Int]]
+}
+
+/// Reads and checks the configuration and every file that it names.
+///
+/// - Throws: `LoadFailure` with prongd's exit code: the first syntax error alone, else all faults.
+package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfiguration {
+    let path = configPath(request)
+    let shown = path ?? "built-in defaults"
+    let places = Result { () throws(DefaultPlacesError) in
+        try DefaultPlaces.of(
+            uid: request.uid,
+            environment: { name in request.environment(name).flatMap { $0.isEmpty ? nil : $0 } })
+    }
+    var faults = Faults()
+    var settings: Settings
+    let bytes = try text(path)
+    do throws(SettingsError) {
+        let root = try ConfigurationText.parse(bytes)
+        settings = try SettingsReader.read(root, places: places)
+    } catch {
+        faults.add(error.complaints, in: shown)
+        try faults.check()
+        throw LoadFailure(exitCode: LoadExit.bug, lines: ["the configuration was refused silently"])
+    }
+    var files = TargetFiles(file: shown, directory: path.map(absoluteDirectory) ?? "/")
+    files.check(&settings, &faults)
+    Places(makesDirectories: request.makesDirectories, defaults: try? places.get())
+        .check(&settings, file: shown, &faults)
+    try faults.check()
+    return LoadedConfiguration(
+        settings: settings, configPath: path, sources: files.sources, uses: files.uses)
+}
+
+private func configPath(_ request: LoadRequest) -> String? {
+    if let path = request.configPath { return path }
+    if let path = request.environment("PRONG_CONFIG"), !path.isEmpty { return path }
+    let system = DefaultPlaces.systemConfigPath
+    return access(system, F_OK) == 0 || errno != ENOENT ? system : nil
+}
+
+/// The bytes of the configuration file; none without one.
+private func text(_ path: String?) throws(LoadFailure) -> [UInt8] {
+    guard let path else { return [] }
+    do throws(FileFault) {
+        return try BoundedFile.read(path, bytesMax: ConfigurationText.bytesMax)
+    } catch {
+        throw LoadFailure(
+            exitCode: error.isPermission ? LoadExit.permission : LoadExit.configuration,
+            lines: ["\(path): the configuration cannot be read: \(error.what)"])
+    }
+}
+
+/// The directory of the configuration file, which relative paths in it start from.
+private func absoluteDirectory(of path: String) -> String {
+    let directory = Directories.parent(of: path)
+    if directory.hasPrefix("/") { return directory }
+    guard let here = getcwd(nil, 0) else { return directory }
+    defer { free(here) }
+    return directory == "." ? String(cString: here) : "\(String(cString: here))/\(directory)"
+}

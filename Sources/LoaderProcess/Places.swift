@@ -1,0 +1,147 @@
+// Are the places usable that the settings name: the directories of the socket and the store, the
+// store's file, the socket's group. Looks, and makes missing default directories; binds nothing.
+
+internal import Kernel
+internal import Settings
+import Glibc
+
+struct Places {
+    /// Whether missing directories of default places are made; `--check` changes nothing.
+    let makesDirectories: Bool
+    /// The default places, whose directories prong makes; nil where there are none.
+    let defaults: DefaultPlaces?
+
+    func check(_ settings: inout Settings, file: String, _ faults: inout Faults) {
+        let socket = settings.listen.socketPath
+        checkDirectory(
+            of: socket, isDefault: socket == defaults?.socketPath, key: "listen.socket",
+            missing: LoadExit.unavailable, &faults)
+        let store = settings.store.path
+        checkDirectory(
+            of: store, isDefault: store == defaults?.storePath, key: "store.path",
+            missing: LoadExit.store, &faults)
+        checkStore(store, &faults)
+        resolveGroup(&settings, file: file, &faults)
+    }
+
+    private func checkDirectory(
+        of path: String, isDefault: Bool, key: String, missing: Int32, _ faults: inout Faults
+    ) {
+        let directory = Directories.parent(of: path)
+        if isDefault, makesDirectories {
+            // A failure shows below, where it is said.
+            try? Directories.make(directory)
+        }
+        var about = stat()
+        guard stat(directory, &about) == 0 else {
+            let reason = SystemError("stat", errno: errno)
+            // --check: what the daemon would make is not missing, if it can make it.
+            if isDefault, !makesDirectories, reason.errno == ENOENT, canMake(directory) { return }
+            let closed = reason.errno == EACCES
+            faults.add(
+                "\(key): the directory \(directory) cannot be used: \(reason.reason); "
+                    + "make it, or name another",
+                exitCode: closed ? LoadExit.permission : missing)
+            return
+        }
+        guard about.st_mode & S_IFMT == S_IFDIR else {
+            faults.add("\(key): \(directory) is not a directory", exitCode: missing)
+            return
+        }
+        guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0 else { return }
+        let reason = SystemError("access", errno: errno)
+        faults.add(
+            "\(key): the directory \(directory) cannot be written: \(reason.reason); give uid "
+                + "\(geteuid()) the right to, or name another",
+            exitCode: reason.errno == EACCES ? LoadExit.permission : missing)
+    }
+
+    /// Whether the nearest existing parent may be written.
+    private func canMake(_ directory: String) -> Bool {
+        var parent = directory
+        while access(parent, F_OK) != 0, parent != "/", parent != "." {
+            parent = Directories.parent(of: parent)
+        }
+        return faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0
+    }
+
+    /// A store that is there must be a readable and writable database; what is in it, and of
+    /// which version, the queue finds out when it opens it.
+    private func checkStore(_ path: String, _ faults: inout Faults) {
+        var about = stat()
+        guard stat(path, &about) == 0 else { return }
+        guard about.st_mode & S_IFMT == S_IFREG else {
+            faults.add("store.path: \(path) is not a regular file", exitCode: LoadExit.store)
+            return
+        }
+        guard faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 else {
+            let reason = SystemError("access", errno: errno)
+            faults.add(
+                "store.path: \(path) cannot be read and written: \(reason.reason)",
+                exitCode: reason.errno == EACCES ? LoadExit.permission : LoadExit.store)
+            return
+        }
+        let magic = Array("SQLite format 3\0".utf8)
+        guard about.st_size > 0, let head = try? firstBytes(of: path, magic.count) else { return }
+        if head != magic {
+            faults.add(
+                "store.path: \(path) is not a store of prong; it was left untouched, name another",
+                exitCode: LoadExit.store)
+        }
+    }
+
+    private func firstBytes(of path: String, _ count: Int) throws(SystemError) -> [UInt8] {
+        let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
+        return try MemoryFile.read(file.number, limit: count)
+    }
+
+    private func resolveGroup(
+        _ settings: inout Settings, file: String, _ faults: inout Faults
+    ) {
+        let name = settings.listen.group
+        guard !name.isEmpty else { return }
+        guard let id = Groups.id(of: name) else {
+            faults.add(
+                Complaint(
+                    file: file, place: nil, key: "listen.group", what: "there is no group \"\(name)\"",
+                    wanted: "name one that getent group shows"))
+            return
+        }
+        settings.listen.groupId = id
+        if !Groups.mayGive(to: id) {
+            faults.add(
+                "listen.group: uid \(geteuid()) is not in the group \(name) and so cannot give it "
+                    + "the socket; add it to the group, or leave group out",
+                exitCode: LoadExit.permission)
+        }
+    }
+}
+
+/// The system's groups (group(5)).
+enum Groups {
+    /// The gid of a name, or of a number; nil where there is no such group.
+    static func id(of name: String) -> UInt32? {
+        if let number = UInt32(name) { return number }
+        // Enough for groups with many members; more is asked for until the system is content.
+        var size = 4_096
+        while size <= 1 << 20 {
+            var entry = group()
+            var found: UnsafeMutablePointer<group>?
+            var room = [CChar](repeating: 0, count: size)
+            let code = getgrnam_r(name, &entry, &room, size, &found)
+            if code != ERANGE { return found == nil ? nil : entry.gr_gid }
+            size *= 4
+        }
+        return nil
+    }
+
+    /// chown(2): root may give to any group, others only to their own.
+    static func mayGive(to id: UInt32) -> Bool {
+        if geteuid() == 0 || getegid() == id { return true }
+        let count = getgroups(0, nil)
+        guard count > 0 else { return false }
+        var own = [gid_t](repeating: 0, count: Int(count))
+        let filled = getgroups(count, &own)
+        return filled > 0 && own.prefix(Int(filled)).contains(id)
+    }
+}

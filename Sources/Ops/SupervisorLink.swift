@@ -1,0 +1,80 @@
+// The child's side of the link to the supervisor (the supervisor's side is in Supervisor). Safe to
+// use from several threads at once, for it is one descriptor and no state: reports go out from
+// anywhere, one thread reads the orders. Never blocks in a report for longer than a second.
+
+package import Kernel
+import Glibc
+package import WireFormat
+
+/// What reading the link gave.
+package enum LinkInput: Equatable, Sendable {
+    case order(SupervisorOrder)
+    /// Nothing there (only from `poll`).
+    case nothing
+    /// The supervisor is gone, or this process was sent TERM: drain by yourself and exit.
+    case closed
+}
+
+/// The child's end of its link.
+package struct SupervisorLink: Sendable {
+    /// For an event loop of one's own; readable means an order or end of file.
+    package let descriptor: CInt
+    package let generation: UInt32
+
+    /// How long an important report waits for room in the socket.
+    static let patienceMilliseconds: CInt = 1000
+
+    package init(descriptor: CInt, generation: UInt32) {
+        self.descriptor = descriptor
+        self.generation = generation
+    }
+
+    /// Sends a report. A heartbeat that finds no room is dropped (another follows); any other waits
+    /// up to a second. False if it did not go out: then the supervisor is stuck or gone, and end of
+    /// file will say so.
+    @discardableResult
+    package func send(_ report: ChildReport) -> Bool {
+        let frame = SupervisorLinkFrame.encode(report, generation: generation)
+        if sendPacket(frame) { return true }
+        if case .heartbeat = report { return false }
+        guard errno == EAGAIN else { return false }
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard Glibc.poll(&wanted, 1, Self.patienceMilliseconds) == 1 else { return false }
+        return sendPacket(frame)
+    }
+
+    /// The loader's result: the report with the sealed memory file beside it.
+    package func hand(bundle: borrowing FileDescriptor) throws(SystemError) {
+        let frame = SupervisorLinkFrame.encode(.bundle, generation: generation)
+        try DescriptorPassing.send(frame, descriptor: bundle.number, over: descriptor)
+    }
+
+    /// Waits for the next order; for a thread that does nothing else.
+    package func receive() -> LinkInput { read(flags: 0) }
+
+    /// The next order if one is there; for a loop that watches `descriptor`.
+    package func poll() -> LinkInput { read(flags: CInt(MSG_DONTWAIT)) }
+
+    private func sendPacket(_ frame: [UInt8]) -> Bool {
+        let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
+        return Glibc.send(descriptor, frame, frame.count, flags) == frame.count
+    }
+
+    private func read(flags: CInt) -> LinkInput {
+        var room = [UInt8](repeating: 0, count: SupervisorLinkFrame.bytesPerFrame)
+        while true {
+            let count = recv(descriptor, &room, room.count, flags)
+            if count == 0 { return .closed }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return errno == EAGAIN ? .nothing : .closed
+            }
+            // An order of another version cannot come from the program that forked this process;
+            // what is not for this generation is a bug of the supervisor: neither is obeyed.
+            guard let (order, meantFor) = try? SupervisorLinkFrame.decodeOrder(Array(room[..<count])),
+                meantFor == generation
+            else { continue }
+            return .order(order)
+        }
+    }
+}

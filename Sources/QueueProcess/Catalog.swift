@@ -1,0 +1,170 @@
+// What can be called: every method of every target, with the one policy value that says timeout,
+// retry, and whether a repeat is safe and why. Built once at start from settings and descriptors;
+// only read afterwards.
+
+import JobLogic
+import Schema
+import Settings
+
+/// One method at one target.
+struct CallableMethod: Sendable {
+    let target: Int
+    let descriptor: MethodDescriptor
+    let policy: MethodPolicy
+}
+
+struct CatalogTarget: Sendable {
+    let settings: Settings.Target
+    /// Shared by targets with the same descriptor sets.
+    let schema: Int
+    let methods: [String: CallableMethod]
+}
+
+/// Why a method name gives no method.
+enum LookupFailure: Error, Equatable {
+    case unknownTarget(String)
+    case unknownMethod
+    /// Several targets offer it: one must be named.
+    case ambiguous([String])
+    /// The named target does not offer it.
+    case notAtTarget(String)
+}
+
+struct Catalog: Sendable {
+    let targets: [CatalogTarget]
+    let schemas: [Schema]
+    private let targetIndex: [String: Int]
+    private let targetsOfMethod: [String: [Int]]
+
+    /// - Parameter schemaOfTarget: for each target its index in `schemas`.
+    init(settings: Settings, schemas: [Schema], schemaOfTarget: [Int]) {
+        self.schemas = schemas
+        var targets: [CatalogTarget] = []
+        var targetIndex: [String: Int] = [:]
+        var offers: [String: [Int]] = [:]
+        for (index, target) in settings.targets.enumerated() {
+            let schema = schemas[schemaOfTarget[index]]
+            let methods = Catalog.methods(
+                of: target, index: index, schema: schema, defaults: settings.defaults)
+            targets.append(
+                CatalogTarget(settings: target, schema: schemaOfTarget[index], methods: methods))
+            targetIndex[target.name] = index
+            for name in methods.keys { offers[name, default: []].append(index) }
+        }
+        self.targets = targets
+        self.targetIndex = targetIndex
+        targetsOfMethod = offers
+    }
+
+    func target(named name: String) -> Int? { targetIndex[name] }
+
+    func schema(ofTarget index: Int) -> Schema { schemas[targets[index].schema] }
+
+    func method(
+        _ name: String, at target: String?
+    ) throws(LookupFailure) -> CallableMethod {
+        guard let offering = targetsOfMethod[name] else {
+            if let target, targetIndex[target] == nil { throw .unknownTarget(target) }
+            throw .unknownMethod
+        }
+        if let target {
+            guard let index = targetIndex[target] else { throw .unknownTarget(target) }
+            guard let method = targets[index].methods[name] else { throw .notAtTarget(target) }
+            return method
+        }
+        guard offering.count == 1, let method = targets[offering[0]].methods[name] else {
+            throw .ambiguous(offering.map { targets[$0].settings.name })
+        }
+        return method
+    }
+
+    /// Method names, sorted, each with its targets.
+    var methodNames: [(name: String, targets: [Int])] {
+        targetsOfMethod.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 }
+    }
+
+    /// The first schema that knows a service, message, method or enum of this name.
+    func describe(_ name: String) -> String? {
+        for schema in schemas {
+            if let text = schema.describe(name) { return text }
+        }
+        return nil
+    }
+
+    func targetPolicies() -> [TargetPolicy] {
+        targets.map { target in
+            TargetPolicy(
+                name: target.settings.name, maxInFlight: target.settings.maxInFlight,
+                onUnknown: UnknownRule(target.settings.onUnknown),
+                methods: target.methods.mapValues(\.policy))
+        }
+    }
+
+    // MARK: policies
+
+    private static func methods(
+        of target: Settings.Target, index: Int, schema: Schema, defaults: Settings.Defaults
+    ) -> [String: CallableMethod] {
+        var methods: [String: CallableMethod] = [:]
+        let offered = Set(target.services)
+        for service in schema.services
+        where offered.isEmpty || offered.contains(service.fullName) {
+            for method in service.methods {
+                methods[method.fullName] = CallableMethod(
+                    target: index, descriptor: method,
+                    policy: policy(of: method, at: target, defaults: defaults))
+            }
+        }
+        return methods
+    }
+
+    private static func policy(
+        of method: MethodDescriptor, at target: Settings.Target, defaults: Settings.Defaults
+    ) -> MethodPolicy {
+        let configured = target.methodPolicy(service: method.service, method: method.name)
+        let timeout =
+            configured?.timeoutMilliseconds ?? target.timeoutMilliseconds
+            ?? defaults.timeoutMilliseconds
+        let jobRetry = configured?.retry?.filled(from: defaults.jobRetry) ?? defaults.jobRetry
+        let callRetry = configured?.retry?.filled(from: defaults.callRetry) ?? defaults.callRetry
+        return MethodPolicy(
+            timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry),
+            callRetry: RetryPolicy(callRetry),
+            safety: safety(of: method, at: target, hasRetry: configured?.retry != nil))
+    }
+
+    /// INTERFACE 2.3, "Safe".
+    private static func safety(
+        of method: MethodDescriptor, at target: Settings.Target, hasRetry: Bool
+    ) -> Safety {
+        switch method.options.idempotency {
+        case .noSideEffects, .idempotent: return .idempotencyLevel
+        case .unknown: break
+        }
+        if method.options.http?.primary.verb == "get" { return .httpGet }
+        if hasRetry { return .serviceConfig }
+        if target.isDeclaredIdempotent(method: method.fullName) { return .configured }
+        return .unsafe
+    }
+}
+
+extension RetryPolicy {
+    fileprivate init(_ settings: RetrySettings) {
+        self.init(
+            attempts: Int32(clamping: settings.attempts),
+            initialMilliseconds: settings.initialMilliseconds,
+            maxMilliseconds: settings.maxMilliseconds, multiplier: settings.multiplier,
+            codes: settings.codes.map { Int32(clamping: $0) })
+    }
+}
+
+extension UnknownRule {
+    fileprivate init(_ settings: Settings.OnUnknown) {
+        self =
+            switch settings {
+            case .keep: .keep
+            case .fail: .fail
+            case .retry: .retry
+            }
+    }
+}

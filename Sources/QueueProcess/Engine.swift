@@ -1,0 +1,325 @@
+// The queue's heart on the event loop: hands events to the logic and carries its effects out. Holds
+// who waits for what; decides nothing. Everything here runs on the loop; the store works elsewhere.
+
+import JobLogic
+import JobStorage
+import Kernel
+import NIOCore
+import Ops
+
+/// What a submission became.
+typealias SubmissionAnswer = Result<(id: JobID, isReplay: Bool), Refusal>
+
+final class Engine {
+    let loop: any EventLoop
+    let store: StoreThread
+    let log: Log
+    private(set) var logic: QueueLogic
+    var measures = Measures()
+
+    /// How the engine reaches workers and the supervisor; set once at start.
+    var deliver: (WorkerIdentity, WorkerDelivery) -> Void = { _, _ in }
+    var askReplace: (WorkerIdentity) -> Void = { _ in }
+    var onDrained: () -> Void = {}
+    /// The store's disk cannot be trusted any more: the process ends.
+    var onFatal: (StoreError) -> Void = { _ in }
+
+    private var submissions: [Token: (SubmissionAnswer) -> Void] = [:]
+    private var calls: [Token: (CallEnd) -> Void] = [:]
+    private var actions: [Token: (Result<Job?, Refusal>) -> Void] = [:]
+    private var watchers: [JobKey: [Token: (SettledJob) -> Void]] = [:]
+    private var nextToken: Token = 1
+
+    private var events: [QueueEvent] = []
+    private var isHandling = false
+    private var isCommitting = false
+    private var isCommitPlanned = false
+    private var timer: Scheduled<Void>?
+    private var timerNanoseconds: UInt64 = .max
+    /// The log of a former queue whose fsync may have failed is not settled yet.
+    var needsSettling = false
+
+    init(loop: any EventLoop, store: StoreThread, logic: QueueLogic, log: Log) {
+        self.loop = loop
+        self.store = store
+        self.logic = logic
+        self.log = log
+    }
+
+    static func moment() -> Moment {
+        Moment(
+            wallMilliseconds: Int64(Clock.wallMilliseconds()),
+            monotonicNanoseconds: Clock.monotonicNanoseconds())
+    }
+
+    // MARK: what handlers ask
+
+    @discardableResult
+    func submit(
+        _ submission: Submission, _ answer: @escaping (SubmissionAnswer) -> Void
+    ) -> Token {
+        let token = takeToken()
+        submissions[token] = answer
+        handle(.submit(token, submission))
+        return token
+    }
+
+    func call(_ order: DirectOrder, _ answer: @escaping (CallEnd) -> Void) -> Token {
+        let token = takeToken()
+        calls[token] = answer
+        handle(.call(token, order))
+        return token
+    }
+
+    /// The caller of a direct call is gone: nobody waits for its end.
+    func abandon(_ token: Token) {
+        guard calls.removeValue(forKey: token) != nil else { return }
+        handle(.callerGone(token))
+    }
+
+    func act(
+        _ action: JobAction, on id: JobID, _ answer: @escaping (Result<Job?, Refusal>) -> Void
+    ) {
+        let token = takeToken()
+        actions[token] = answer
+        handle(.act(token, id, action))
+    }
+
+    /// Calls back once, when the job has ended or is `unknown`, unless `unwatch` comes before.
+    func watch(_ key: JobKey, _ notify: @escaping (SettledJob) -> Void) -> Token {
+        let token = takeToken()
+        watchers[key, default: [:]][token] = notify
+        return token
+    }
+
+    func unwatch(_ key: JobKey, _ token: Token) {
+        watchers[key]?[token] = nil
+        if watchers[key]?.isEmpty == true { watchers[key] = nil }
+    }
+
+    private func takeToken() -> Token {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+
+    // MARK: events in, effects out
+
+    /// Events that effects cause are handled after them, never inside.
+    func handle(_ event: QueueEvent) {
+        events.append(event)
+        guard !isHandling else { return }
+        isHandling = true
+        while !events.isEmpty {
+            let batch = events
+            events.removeAll(keepingCapacity: true)
+            for event in batch {
+                for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect) }
+            }
+        }
+        isHandling = false
+        setTimer()
+    }
+
+    private func carryOut(_ effect: QueueEffect) {
+        switch effect {
+        case .commitWanted: planCommit()
+        case .fetch(let lane, let after, let limit, let byteLimit):
+            fetch(lane, after: after, limit: limit, byteLimit: byteLimit)
+        case .load(let key): load(key)
+        case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
+        case .findOverdue(let limit): findOverdue(limit: limit)
+        case .send(let worker, let dispatches): deliver(worker, .jobs(dispatches))
+        case .acknowledge(let worker, let leases): deliver(worker, .committed(leases))
+        case .cancel(let worker, let leases): deliver(worker, .cancel(leases))
+        case .replace(let worker): askReplace(worker)
+        case .accepted(let token, let id, let replayed):
+            submissions.removeValue(forKey: token)?(.success((id, replayed)))
+        case .refused(let token, let refusal): refuse(token, refusal)
+        case .acted(let token, let job): actions.removeValue(forKey: token)?(.success(job))
+        case .callEnded(let token, let end): calls.removeValue(forKey: token)?(end)
+        case .settled(let settled): notify(settled)
+        case .observed(let observation): measures.note(observation)
+        case .drained: onDrained()
+        }
+    }
+
+    private func refuse(_ token: Token, _ refusal: Refusal) {
+        if let answer = submissions.removeValue(forKey: token) {
+            answer(.failure(refusal))
+        } else {
+            actions.removeValue(forKey: token)?(.failure(refusal))
+        }
+    }
+
+    private func notify(_ settled: SettledJob) {
+        let waiting = watchers.removeValue(forKey: settled.job.order.id.key) ?? [:]
+        for notify in waiting.values { notify(settled) }
+    }
+
+    // MARK: the store
+
+    /// At the end of this turn of the loop, so that all that arrived in it shares one commit.
+    private func planCommit() {
+        guard !isCommitPlanned, !isCommitting else { return }
+        isCommitPlanned = true
+        loop.assumeIsolated().execute { [self] in
+            isCommitPlanned = false
+            commit()
+        }
+    }
+
+    private func commit() {
+        guard !isCommitting, let batch = logic.takeBatch() else { return }
+        isCommitting = true
+        let mustSettle = needsSettling
+        let started = Clock.monotonicNanoseconds()
+        store.write({ store throws(StoreError) in
+            if mustSettle { try store.checkpoint(truncate: true) }
+            return try store.commit(batch)
+        }) { [self] result in
+            isCommitting = false
+            measures.noteCommit(nanoseconds: Clock.monotonicNanoseconds() - started)
+            switch result {
+            case .success(let outcomes):
+                if logic.trouble != nil {
+                    log.notice("the store can write again; jobs are accepted and dispatched")
+                }
+                needsSettling = false
+                handle(.committed(outcomes))
+            case .failure(let error): failCommit(error)
+            }
+        }
+    }
+
+    private func failCommit(_ error: StoreError) {
+        switch error {
+        case .full(let text):
+            suspend(.full(text))
+        case .inputOutput(let text), .permission(let text), .bug(let text):
+            suspend(.failing(text))
+        case .syncFailed, .corrupt, .foreign:
+            onFatal(error)
+        }
+    }
+
+    /// Commits fail: refuse new jobs, dispatch none, try again every second.
+    func suspend(_ trouble: StoreTrouble) {
+        log.error(
+            "the store cannot write: \(trouble.message); new jobs are refused, running calls go"
+                + " on, and prong tries again every second",
+            cause: "store")
+        handle(.commitFailed(trouble))
+        loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in handle(.retryCommit) }
+    }
+
+    private func fetch(_ lane: LaneID, after: LanePosition?, limit: Int, byteLimit: Int) {
+        store.write({ store throws(StoreError) in
+            try store.queued(lane: lane, after: after, limit: limit, byteLimit: byteLimit)
+        }) { [self] result in
+            switch result {
+            case .success(let jobs):
+                let size = jobs.reduce(0) { $0 + $1.requests.reduce(0) { $0 + $1.count } }
+                handle(.fetched(lane, jobs, reachedEnd: jobs.count < limit && size < byteLimit))
+            case .failure(let error):
+                noteReadFailure(error)
+                retryLater { self.handle(.fetchFailed(lane)) }
+            }
+        }
+    }
+
+    private func load(_ key: JobKey) {
+        store.write({ store throws(StoreError) -> QueuedJob? in
+            guard let job = try store.job(key) else { return nil }
+            return QueuedJob(job: job, requests: try store.requests(of: key))
+        }) { [self] result in
+            switch result {
+            case .success(let job): handle(.loaded(key, job))
+            case .failure(let error):
+                noteReadFailure(error)
+                retryLater { self.handle(.loadFailed(key)) }
+            }
+        }
+    }
+
+    private func promote(limit: Int, byteLimit: Int) {
+        let now = Int64(Clock.wallMilliseconds())
+        store.write({ store throws(StoreError) -> ([QueuedJob], Int64?) in
+            let jobs = try store.promoteDue(
+                nowMilliseconds: now, limit: limit, byteLimit: byteLimit)
+            return (jobs, try store.nextDueMilliseconds())
+        }) { [self] result in
+            switch result {
+            case .success(let (jobs, next)):
+                handle(.promoted(jobs, nextDueMilliseconds: next))
+            case .failure(let error):
+                noteReadFailure(error)
+                retryLater { self.handle(.promoted([], nextDueMilliseconds: now)) }
+            }
+        }
+    }
+
+    private func findOverdue(limit: Int) {
+        let now = Int64(Clock.wallMilliseconds())
+        store.write({ store throws(StoreError) -> ([QueuedJob], Int64?) in
+            let jobs = try store.overdue(nowMilliseconds: now, limit: limit)
+            var overdue: [QueuedJob] = []
+            for job in jobs {
+                overdue.append(
+                    QueuedJob(job: job, requests: try store.requests(of: job.order.id.key)))
+            }
+            // those found are changed by what follows; more may be overdue already
+            let next = jobs.count == limit ? now : try store.nextExpiryMilliseconds()
+            return (overdue, next)
+        }) { [self] result in
+            switch result {
+            case .success(let (jobs, next)):
+                let later = next.map { max($0, now + 10) }
+                handle(.overdue(jobs, nextExpiryMilliseconds: later))
+            case .failure(let error):
+                noteReadFailure(error)
+                retryLater { self.handle(.overdue([], nextExpiryMilliseconds: now)) }
+            }
+        }
+    }
+
+    private func noteReadFailure(_ error: StoreError) {
+        if case .corrupt = error { return onFatal(error) }
+        log.error(
+            "the store cannot be read: \(error.message); prong tries again", cause: "store read")
+    }
+
+    private func retryLater(_ work: @escaping () -> Void) {
+        loop.assumeIsolated().scheduleTask(in: .seconds(1)) { work() }
+    }
+
+    // MARK: time
+
+    private func setTimer() {
+        let next = logic.nextWake
+        var due = next.monotonicNanoseconds
+        let now = Clock.monotonicNanoseconds()
+        if let wall = next.wallMilliseconds {
+            // looked at again at least once a minute, so that a jump of the wall clock is seen
+            let wait = min(max(0, wall - Int64(Clock.wallMilliseconds())), 60_000)
+            due = min(due ?? .max, now + UInt64(wait) * 1_000_000)
+        }
+        guard let due else { return }
+        if timer != nil, timerNanoseconds <= due { return }
+        timer?.cancel()
+        timerNanoseconds = due
+        let wait = due > now ? due - now : 0
+        timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(clamping: wait))) {
+            [self] in
+            timer = nil
+            timerNanoseconds = .max
+            handle(.tick)
+        }
+    }
+}
+
+/// What goes to a worker.
+enum WorkerDelivery {
+    case jobs([Dispatch])
+    case committed([Lease])
+    case cancel([Lease])
+}

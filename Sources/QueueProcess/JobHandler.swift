@@ -1,0 +1,265 @@
+// Jobs over HTTP: submit one or many, show, list, act. INTERFACE 2.3. What a caller may not see is
+// answered as if it did not exist.
+
+import Glibc
+import HTTPServer
+import JobLogic
+import JobStorage
+import Kernel
+import NIOCore
+import Schema
+import Settings
+
+struct JobHandler {
+    let service: Service
+    let ownUid = getuid()
+
+    init(_ service: Service) {
+        self.service = service
+    }
+
+    static let accepted = "application/json, application/x-ndjson"
+    static let waitMaxMilliseconds: Int64 = 86_400_000
+
+    // MARK: submit
+
+    func submit(_ exchange: Exchange) {
+        let type = exchange.head.headers["Content-Type"]?
+            .split(separator: ";", maxSplits: 1).first.map { $0.trimmingSpaces().lowercased() }
+        switch type {
+        case "application/json": submitOne(exchange)
+        case "application/x-ndjson":
+            guard let wait = waitTime(exchange) else { return }
+            LineSubmission(service: service, exchange: exchange, caller: caller(exchange), wait: wait)
+                .begin()
+        case _:
+            exchange.respond(
+                ConnectError(
+                    .invalidArgument, "the content type must be one of \(JobHandler.accepted)",
+                    status: 415, headers: ["Accept-Post": JobHandler.accepted]))
+        }
+    }
+
+    private func submitOne(_ exchange: Exchange) {
+        let limit = service.start.settings.listen.maxRequestBytes + JobHandler.envelopeBytes
+        exchange.collectBody(limit: limit) { body in
+            let submission: Submission
+            do throws(ConnectError) {
+                submission = try parse(body, exchange)
+            } catch {
+                return exchange.respond(error)
+            }
+            service.engine.submit(submission) { result in
+                switch result {
+                case .failure(let refusal): exchange.respond(ConnectError(refusal))
+                case .success(let (id, isReplay)): accept(exchange, id, isReplay)
+                }
+            }
+        }
+    }
+
+    /// Room for a job's own fields beside a request of the largest size.
+    static let envelopeBytes = 64 << 10
+
+    private func parse(
+        _ body: ByteBuffer, _ exchange: Exchange
+    ) throws(ConnectError) -> Submission {
+        let parser = JobParser(service: service)
+        let submitter = caller(exchange).submitter
+        var result: Result<Submission, ConnectError>?
+        body.withUnsafeReadableBytes { bytes in
+            do throws(ConnectError) {
+                result = .success(try parser.parse(bytes, submitter))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        guard let result else { throw ConnectError(.internal, "the body was not read") }
+        return try result.get()
+    }
+
+    private func accept(_ exchange: Exchange, _ id: JobID, _ isReplay: Bool) {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("id", id.text)
+        if isReplay {
+            writer.key("replayed")
+            writer.bool(true)
+        }
+        writer.endObject()
+        var headers: HeaderFields = [
+            "Content-Type": "application/json", "Location": "/v1/jobs/\(id.text)",
+            "Prong-Job": id.text,
+        ]
+        if isReplay { headers.append("Prong-Replayed", "true") }
+        exchange.respond(status: 202, headers: headers, body: writer.bytes)
+    }
+
+    // MARK: read
+
+    func caller(_ exchange: Exchange) -> Caller {
+        Caller(exchange, ownUid: ownUid)
+    }
+
+    /// The path's id; answers 404 itself.
+    private func id(_ exchange: Exchange) -> JobID? {
+        guard let id = JobID(text: exchange.route["id"]) else {
+            exchange.respond(ConnectError(.notFound, "there is no such job"))
+            return nil
+        }
+        return id
+    }
+
+    /// `?wait=10s`, 0 without it; answers 400 itself.
+    private func waitTime(_ exchange: Exchange) -> Int64? {
+        guard let text = exchange.head.query("wait") else { return 0 }
+        guard let wait = DurationText.milliseconds(text) else {
+            exchange.respond(
+                ConnectError(.invalidArgument, "wait: is not a duration such as 10s or 5m"))
+            return nil
+        }
+        return min(wait, JobHandler.waitMaxMilliseconds)
+    }
+
+    func show(_ exchange: Exchange) {
+        guard let id = id(exchange), let wait = waitTime(exchange) else { return }
+        let caller = caller(exchange)
+        JobWait(service: service, exchange: exchange, id: id).begin(milliseconds: wait) { result in
+            switch result {
+            case .failure(let error): exchange.respond(error)
+            case .success(let stored):
+                guard caller.maySee(stored.job) else {
+                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+                }
+                exchange.respondJSON(service.jobJSON(stored, bodies: true))
+            }
+        }
+    }
+
+    func response(_ exchange: Exchange) {
+        guard let id = id(exchange), let wait = waitTime(exchange) else { return }
+        let caller = caller(exchange)
+        JobWait(service: service, exchange: exchange, id: id).begin(milliseconds: wait) { result in
+            switch result {
+            case .failure(let error): exchange.respond(error)
+            case .success(let stored):
+                guard caller.maySee(stored.job) else {
+                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+                }
+                respond(exchange, messageOf: stored)
+            }
+        }
+    }
+
+    private func respond(_ exchange: Exchange, messageOf stored: StoredJob) {
+        let order = stored.job.order
+        let method = try? service.start.catalog.method(order.method, at: order.target)
+        let schema = method.map { service.start.catalog.schema(ofTarget: $0.target) }
+        switch stored.job.progress.state {
+        case .succeeded: break
+        case .queued, .scheduled, .running, .waiting:
+            return exchange.respond(
+                ConnectError(
+                    .failedPrecondition,
+                    "the job has not ended: it is \(stored.job.progress.state.name)", status: 400))
+        case .failed, .cancelled, .expired, .unknown:
+            return exchange.respond(
+                ConnectError(endOf: stored.job, schema: schema), origin: stored.job.origin)
+        }
+        let wire = stored.responses.first ?? []
+        let wantsProto = exchange.head.headers.list("Accept").first
+            .map { $0.hasPrefix("application/proto") } ?? false
+        if wantsProto {
+            return exchange.respond(
+                status: 200, headers: ["Content-Type": "application/proto"], body: wire)
+        }
+        guard let method, let schema,
+            let json = try? schema.decode(wire: wire, as: method.descriptor.output)
+        else {
+            return exchange.respond(
+                ConnectError(
+                    .failedPrecondition,
+                    "the method's descriptor is gone: ask with Accept: application/proto"))
+        }
+        exchange.respondJSON(json)
+    }
+
+    func batch(_ exchange: Exchange) {
+        let name = exchange.route["name"]
+        guard let wait = waitTime(exchange) else { return }
+        BatchWait(
+            service: service, exchange: exchange, name: name, uid: caller(exchange).visibleUid
+        ).begin(milliseconds: wait)
+    }
+
+    // MARK: act on one
+
+    func act(_ action: JobAction, _ exchange: Exchange) {
+        guard let id = id(exchange) else { return }
+        let caller = caller(exchange)
+        service.readJob(id, bodies: false) { result in
+            switch result {
+            case .failure(let error): exchange.respond(error)
+            case .success(let stored):
+                guard caller.maySee(stored.job) else {
+                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+                }
+                service.engine.act(action, on: id) { finishAct($0, id, exchange) }
+            }
+        }
+    }
+
+    private func finishAct(
+        _ result: Result<Job?, Refusal>, _ id: JobID, _ exchange: Exchange
+    ) {
+        switch result {
+        case .failure(let refusal): exchange.respond(ConnectError(refusal))
+        case .success:
+            service.readJob(id) { result in
+                switch result {
+                case .failure(let error): exchange.respond(error)
+                case .success(let stored):
+                    exchange.respondJSON(service.jobJSON(stored, bodies: true))
+                }
+            }
+        }
+    }
+
+    func resolve(_ exchange: Exchange) {
+        exchange.collectBody(limit: JobHandler.envelopeBytes) { body in
+            guard let succeeded = JobHandler.resolution(body) else {
+                return exchange.respond(
+                    ConnectError(
+                        .invalidArgument, "the body must be {\"as\":\"succeeded\"} or"
+                            + " {\"as\":\"failed\"}"))
+            }
+            act(.resolve(succeeded: succeeded), exchange)
+        }
+    }
+
+    private static func resolution(_ body: ByteBuffer) -> Bool? {
+        body.withUnsafeReadableBytes { bytes in
+            var reader = JSONReader(bytes)
+            var value: String?
+            guard (try? reader.beginObject()) != nil else { return nil }
+            while let key = try? reader.nextKey() {
+                guard key == "as", value == nil, let text = try? reader.readString() else {
+                    return nil
+                }
+                value = text
+            }
+            guard (try? reader.expectEnd()) != nil else { return nil }
+            switch value {
+            case "succeeded": return true
+            case "failed": return false
+            case _: return nil
+            }
+        }
+    }
+}
+
+extension Exchange {
+    func respondJSON(_ bytes: [UInt8], status: Int = 200) {
+        respond(status: status, headers: ["Content-Type": "application/json"], body: bytes)
+    }
+}

@@ -1,0 +1,223 @@
+// Lists of jobs, and actions on all that a list's filters name. Both walk the store page by page and
+// hold no more than one page.
+
+import HTTPServer
+import JobLogic
+import JobStorage
+import Schema
+import Settings
+
+extension JobHandler {
+    static let listLimitMax = 1000
+    static let listLimitDefault = 100
+
+    func list(_ exchange: Exchange) {
+        do throws(ConnectError) {
+            let filter = try filter(exchange)
+            let limit = try JobHandler.limit(exchange)
+            let before = try JobHandler.cursor(exchange)
+            read(filter, before, limit, [], exchange)
+        } catch {
+            exchange.respond(error)
+        }
+    }
+
+    /// A page that a read gave may be short: go on until it is full or nothing is left.
+    private func read(
+        _ filter: JobFilter, _ before: JobKey?, _ limit: Int, _ found: [Job], _ exchange: Exchange
+    ) {
+        let wanted = limit - found.count
+        service.engine.store.read({ reader throws(StoreError) in
+            try reader.list(filter, before: before, limit: wanted)
+        }) { result in
+            guard !exchange.isGone else { return }
+            switch result {
+            case .failure(let error): exchange.respond(ConnectError(error))
+            case .success(let page):
+                let jobs = found + page.jobs
+                if jobs.count < limit, let next = page.continueBefore {
+                    read(filter, next, limit, jobs, exchange)
+                } else {
+                    respond(jobs, page.continueBefore, exchange)
+                }
+            }
+        }
+    }
+
+    private func respond(_ jobs: [Job], _ next: JobKey?, _ exchange: Exchange) {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("jobs")
+        writer.beginArray()
+        let json = JobJSON(service: service)
+        for job in jobs {
+            var job = job
+            service.overlay(&job)
+            json.write(StoredJob(job: job, requests: [], responses: []), bodies: false, to: &writer)
+        }
+        writer.endArray()
+        if let next { writer.field("nextCursor", String(next.rawValue, radix: 36)) }
+        writer.endObject()
+        exchange.respondJSON(writer.bytes)
+    }
+
+    // MARK: what the query says
+
+    private static let filterNames: Set<String> = [
+        "state", "target", "method", "batch", "since",
+    ]
+
+    private func filter(_ exchange: Exchange) throws(ConnectError) -> JobFilter {
+        var filter = JobFilter(uid: caller(exchange).visibleUid)
+        for (name, value) in try JobHandler.items(exchange) {
+            switch name {
+            case "state":
+                guard let state = JobState(name: value) else {
+                    throw ConnectError(
+                        .invalidArgument,
+                        "state: must be one of "
+                            + JobState.allCases.map(\.name).joined(separator: ", "))
+                }
+                filter.state = state
+            case "target": filter.target = value
+            case "method": filter.method = value
+            case "batch": filter.batch = value
+            case "since": filter.sinceMilliseconds = try JobHandler.since(value)
+            case "limit", "cursor": break
+            case _:
+                throw ConnectError(.invalidArgument, "\(name): is not a filter of a list")
+            }
+        }
+        return filter
+    }
+
+    private static func items(
+        _ exchange: Exchange
+    ) throws(ConnectError) -> [(name: String, value: String)] {
+        do throws(RequestFault) {
+            return try exchange.head.queryItems()
+        } catch {
+            throw ConnectError(.invalidArgument, "the query is not percent-encoded rightly")
+        }
+    }
+
+    private static func since(_ text: String) throws(ConnectError) -> Int64 {
+        if let instant = InstantText.milliseconds(text) { return instant }
+        if let ago = DurationText.milliseconds(text) {
+            return Engine.moment().wallMilliseconds - ago
+        }
+        throw ConnectError(
+            .invalidArgument,
+            "since: must be a time such as 2026-01-31T12:00:00Z or a duration such as 1h")
+    }
+
+    private static func limit(_ exchange: Exchange) throws(ConnectError) -> Int {
+        guard let text = exchange.head.query("limit") else { return listLimitDefault }
+        guard let limit = Int(text), 1...listLimitMax ~= limit else {
+            throw ConnectError(.invalidArgument, "limit: must be from 1 to \(listLimitMax)")
+        }
+        return limit
+    }
+
+    private static func cursor(_ exchange: Exchange) throws(ConnectError) -> JobKey? {
+        guard let text = exchange.head.query("cursor") else { return nil }
+        guard let number = UInt64(text, radix: 36) else {
+            throw ConnectError(.invalidArgument, "cursor: is not one that a list gave")
+        }
+        return JobKey(rawValue: number)
+    }
+
+    // MARK: actions on many
+
+    func actOnMany(_ action: JobAction, _ exchange: Exchange) {
+        do throws(ConnectError) {
+            let filter = try filter(exchange)
+            exchange.collectBody(limit: JobHandler.envelopeBytes) { _ in
+                ActionOnMany(service: service, exchange: exchange, action: action, filter: filter)
+                    .begin()
+            }
+        } catch {
+            exchange.respond(error)
+        }
+    }
+}
+
+/// Walks a list and acts on each job of it for which the action is possible.
+final class ActionOnMany {
+    private let service: Service
+    private let exchange: Exchange
+    private let action: JobAction
+    private let filter: JobFilter
+    private var matched = 0
+    private var outstanding = 0
+    private var next: JobKey?
+    private var failure: Refusal?
+
+    private static let pageSize = 256
+
+    init(service: Service, exchange: Exchange, action: JobAction, filter: JobFilter) {
+        self.service = service
+        self.exchange = exchange
+        self.action = action
+        self.filter = filter
+    }
+
+    func begin() {
+        readPage(before: nil)
+    }
+
+    private func readPage(before: JobKey?) {
+        let filter = filter
+        service.engine.store.read({ reader throws(StoreError) in
+            try reader.list(filter, before: before, limit: ActionOnMany.pageSize)
+        }) { [self] result in
+            switch result {
+            case .failure(let error): exchange.respond(ConnectError(error))
+            case .success(let page):
+                next = page.continueBefore
+                act(on: page.jobs)
+            }
+        }
+    }
+
+    private func act(on jobs: [Job]) {
+        outstanding = 1
+        for job in jobs where isPossible(job) {
+            outstanding += 1
+            service.engine.act(action, on: job.order.id) { [self] result in
+                switch result {
+                case .success: matched += 1
+                case .failure(let refusal) where refusal.kind == .storeFailing:
+                    failure = refusal
+                case .failure: break
+                }
+                finishOne()
+            }
+        }
+        finishOne()
+    }
+
+    /// A filter without a state names jobs in all states: those that the action cannot fit are not
+    /// meant. A running call is left alone by a cancel of many only if it cannot be cancelled.
+    private func isPossible(_ job: Job) -> Bool {
+        let state = job.progress.state
+        return switch action {
+        case .cancel: state == .queued || state == .scheduled || state == .running
+        case .retry: [.failed, .cancelled, .expired, .unknown].contains(state)
+        case .purge: state.hasEnded || state == .unknown
+        case .resolve: state == .unknown
+        }
+    }
+
+    private func finishOne() {
+        outstanding -= 1
+        guard outstanding == 0 else { return }
+        if let failure { return exchange.respond(ConnectError(failure)) }
+        if let next { return readPage(before: next) }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("matched", matched)
+        writer.endObject()
+        exchange.respondJSON(writer.bytes)
+    }
+}

@@ -1,0 +1,352 @@
+// Many jobs in one body: NDJSON in, one answer a line out, in order, while the body is still read.
+// With a wait: each job's final JSON as it ends, in the order of the ends. Memory is bounded by the
+// lines whose answers are outstanding; a client that reads slowly makes prong read slowly.
+//
+//     body ─▶ lines ─▶ parse ─▶ engine ─▶ answers, kept in order ─▶ response
+//               ▲                               │
+//               └──────── pause, resume ────────┘
+
+import HTTPServer
+import JobLogic
+import NIOCore
+import Ops
+import Schema
+import Settings
+
+final class LineSubmission {
+    private let service: Service
+    private let exchange: Exchange
+    private let caller: Caller
+    /// Milliseconds; 0: answer with ids.
+    private let wait: Int64
+    private let parser: JobParser
+
+    private var partial = ByteBuffer()
+    private var lineNumber = 0
+    /// Answers in the order of the lines; nothing while one is awaited.
+    private var answers: [[UInt8]?] = []
+    private var firstAnswer = 0
+    private var outstanding = 0
+    private var outstandingBytes = 0
+    private var bodyHasEnded = false
+    private var isPaused = false
+    private var hasBegun = false
+    private var hasFinished = false
+
+    /// Jobs whose end is awaited, by key: their lines.
+    private var awaited: [JobKey: (id: JobID, lines: [Int], token: Token)] = [:]
+    private var timer: Scheduled<Void>?
+    private var waitIsOver = false
+
+    /// INTERFACE 2.3: so that a client that writes all before it reads is never blocked for good.
+    static let linesMax = 100_000
+    /// Reading pauses above these and goes on below the half.
+    static let outstandingMax = 4096
+    static let outstandingBytesMax = 8 << 20
+
+    init(service: Service, exchange: Exchange, caller: Caller, wait: Int64) {
+        self.service = service
+        self.exchange = exchange
+        self.caller = caller
+        self.wait = wait
+        parser = JobParser(service: service)
+    }
+
+    func begin() {
+        exchange.onGone = { [self] in stop() }
+        exchange.onWritable = { [self] in resumeIfPossible() }
+        if wait > 0 {
+            timer = service.loop.assumeIsolated().scheduleTask(in: .milliseconds(wait)) {
+                [self] in endWait()
+            }
+        }
+        exchange.streamBody(
+            onBytes: { [self] in take($0) },
+            onEnd: { [self] whole in
+                guard whole else { return stop() }
+                endBody()
+            })
+    }
+
+    // MARK: lines
+
+    private func take(_ bytes: ByteBuffer) {
+        var bytes = bytes
+        if partial.readableBytes == 0 {
+            partial = bytes
+        } else {
+            partial.writeBuffer(&bytes)
+        }
+        takeLines()
+        partial.discardReadBytes()
+        pauseIfNeeded()
+        flush()
+    }
+
+    private func takeLines() {
+        while let length = partial.readableBytesView.firstIndex(of: UInt8(ascii: "\n"))
+            .map({ $0 - partial.readerIndex })
+        {
+            guard let line = partial.readSlice(length: length) else { return }
+            partial.moveReaderIndex(forwardBy: 1)
+            takeLine(line)
+        }
+        if partial.readableBytes > lineLimit {
+            // the line is over the limit already: what follows of it is thrown away
+            isOverlong = true
+            partial.clear()
+        }
+    }
+
+    private var isOverlong = false
+
+    private var lineLimit: Int {
+        service.start.settings.listen.maxRequestBytes + JobHandler.envelopeBytes
+    }
+
+    private func takeLine(_ line: ByteBuffer) {
+        let wasOverlong = isOverlong
+        isOverlong = false
+        let isBlank = line.readableBytesView.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
+        guard wasOverlong || !isBlank else { return }
+        lineNumber += 1
+        let place = answers.count + firstAnswer
+        let number = lineNumber
+        guard number <= LineSubmission.linesMax else {
+            return refuse(
+                number, place,
+                ConnectError(
+                    .resourceExhausted,
+                    "a body has at most \(LineSubmission.linesMax) lines; send the rest in another"))
+        }
+        guard !wasOverlong, line.readableBytes <= lineLimit else {
+            return refuse(
+                number, place,
+                ConnectError(.resourceExhausted, "the line is over `listen.max_request`"))
+        }
+        submit(line, number, place)
+    }
+
+    private func submit(_ line: ByteBuffer, _ number: Int, _ place: Int) {
+        var parsed: Result<Submission, ConnectError> = .failure(
+            ConnectError(.internal, "the line was not read"))
+        line.withUnsafeReadableBytes { bytes in
+            do throws(ConnectError) {
+                parsed = .success(try parser.parse(bytes, caller.submitter))
+            } catch {
+                parsed = .failure(error)
+            }
+        }
+        switch parsed {
+        case .failure(let error): refuse(number, place, error)
+        case .success(let submission):
+            answers.append(nil)
+            outstanding += 1
+            let size = line.readableBytes
+            outstandingBytes += size
+            service.engine.submit(submission) { [self] result in
+                outstanding -= 1
+                outstandingBytes -= size
+                finish(number, place, result)
+            }
+        }
+    }
+
+    private func refuse(_ number: Int, _ place: Int, _ error: ConnectError) {
+        answers.append(nil)
+        answer(place, LineAnswer.error(number, error))
+    }
+
+    private func finish(_ number: Int, _ place: Int, _ result: SubmissionAnswer) {
+        guard !hasFinished else { return }
+        switch result {
+        case .failure(let refusal): answer(place, LineAnswer.error(number, ConnectError(refusal)))
+        case .success(let (id, isReplay)):
+            if wait > 0 {
+                awaitEnd(of: id, number, isReplay)
+                answer(place, [])
+            } else {
+                answer(place, LineAnswer.accepted(number, id, isReplay))
+            }
+        }
+        resumeIfPossible()
+    }
+
+    private func answer(_ place: Int, _ bytes: [UInt8]) {
+        answers[place - firstAnswer] = bytes
+        planFlush()
+    }
+
+    // MARK: the response
+
+    private var isFlushPlanned = false
+
+    /// Answers of one turn of the loop leave in one piece.
+    private func planFlush() {
+        guard !isFlushPlanned else { return }
+        isFlushPlanned = true
+        service.loop.assumeIsolated().execute { [self] in
+            isFlushPlanned = false
+            flush()
+        }
+    }
+
+    private var ready: [UInt8] = []
+
+    private func flush() {
+        guard !hasFinished else { return }
+        var count = 0
+        while count < answers.count, let bytes = answers[count] {
+            ready.append(contentsOf: bytes)
+            count += 1
+        }
+        answers.removeSubrange(0..<count)
+        firstAnswer += count
+        if !ready.isEmpty {
+            beginResponse()
+            exchange.write(ByteBuffer(bytes: ready))
+            ready.removeAll(keepingCapacity: ready.count < 1 << 16)
+        }
+        finishIfDone()
+    }
+
+    private func beginResponse() {
+        guard !hasBegun else { return }
+        hasBegun = true
+        exchange.begin(status: 200, headers: ["Content-Type": "application/x-ndjson"])
+    }
+
+    private func endBody() {
+        if partial.readableBytes > 0 || isOverlong { takeLine(partial) }
+        partial.clear()
+        bodyHasEnded = true
+        flush()
+    }
+
+    private func finishIfDone() {
+        guard bodyHasEnded, answers.isEmpty, outstanding == 0 else { return }
+        guard awaited.isEmpty, readingRest == 0 else {
+            if waitIsOver, readingRest == 0 { readRest() }
+            return
+        }
+        beginResponse()
+        exchange.finish()
+        stop()
+    }
+
+    private func pauseIfNeeded() {
+        guard !isPaused, !bodyHasEnded,
+            outstanding > LineSubmission.outstandingMax
+                || outstandingBytes > LineSubmission.outstandingBytesMax || !exchange.isWritable
+        else { return }
+        isPaused = true
+        exchange.pauseBody()
+    }
+
+    private func resumeIfPossible() {
+        guard isPaused, exchange.isWritable, outstanding <= LineSubmission.outstandingMax / 2,
+            outstandingBytes <= LineSubmission.outstandingBytesMax / 2
+        else { return }
+        isPaused = false
+        exchange.resumeBody()
+    }
+
+    private func stop() {
+        hasFinished = true
+        timer?.cancel()
+        timer = nil
+        for (key, wait) in awaited { service.engine.unwatch(key, wait.token) }
+        awaited = [:]
+        exchange.onGone = nil
+        exchange.onWritable = nil
+    }
+
+    // MARK: waiting for the ends
+
+    private func awaitEnd(of id: JobID, _ number: Int, _ isReplay: Bool) {
+        guard awaited[id.key] == nil else {
+            awaited[id.key]?.lines.append(number)
+            return
+        }
+        let token = service.engine.watch(id.key) { [self] settled in
+            settle(
+                id.key,
+                StoredJob(
+                    job: settled.job, requests: settled.requests,
+                    responses: settled.response.map { [$0] } ?? []))
+        }
+        awaited[id.key] = (id, [number], token)
+        guard isReplay else { return }
+        service.readJob(id) { [self] result in
+            guard case .success(let stored) = result else { return }
+            let state = stored.job.progress.state
+            if state.hasEnded || state == .unknown { settle(id.key, stored) }
+        }
+    }
+
+    private func settle(_ key: JobKey, _ stored: StoredJob) {
+        guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }
+        service.engine.unwatch(key, wait.token)
+        for line in wait.lines {
+            ready += service.jobJSON(stored, bodies: true, line: line)
+            ready.append(UInt8(ascii: "\n"))
+        }
+        planFlush()
+    }
+
+    private func endWait() {
+        timer = nil
+        waitIsOver = true
+        planFlush()
+    }
+
+    private var readingRest = 0
+
+    /// The wait is over: the rest as they are, a bounded number at a time.
+    private func readRest() {
+        for (key, wait) in awaited.prefix(LineSubmission.restAtOnce) {
+            readingRest += 1
+            service.readJob(wait.id) { [self] result in
+                readingRest -= 1
+                switch result {
+                case .success(let stored): settle(key, stored)
+                case .failure(let error): giveUp(key, error)
+                }
+                planFlush()
+            }
+        }
+    }
+
+    private static let restAtOnce = 64
+
+    private func giveUp(_ key: JobKey, _ error: ConnectError) {
+        guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }
+        for line in wait.lines { ready += LineAnswer.error(line, error) }
+    }
+}
+
+/// One line of an answer.
+enum LineAnswer {
+    static func accepted(_ number: Int, _ id: JobID, _ isReplay: Bool) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("line", number)
+        writer.field("id", id.text)
+        if isReplay {
+            writer.key("replayed")
+            writer.bool(true)
+        }
+        writer.endObject()
+        return writer.bytes + [UInt8(ascii: "\n")]
+    }
+
+    static func error(_ number: Int, _ error: ConnectError) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("line", number)
+        writer.key("error")
+        writer.error(error)
+        writer.endObject()
+        return writer.bytes + [UInt8(ascii: "\n")]
+    }
+}

@@ -1,0 +1,118 @@
+// From a checked call to a durable job: what is stored with it decides its life, not later settings.
+
+import HTTPServer
+import JobLogic
+import Kernel
+import NIOCore
+import Ops
+import Schema
+import Settings
+
+typealias SettingsTarget = Settings.Target
+
+extension Service {
+    func submission(
+        _ options: CallOptions, _ method: CallableMethod, _ requests: [[UInt8]],
+        _ submitter: Submitter, timeoutMilliseconds: Int64?
+    ) -> Submission {
+        let target = start.catalog.targets[method.target].settings
+        let name = method.descriptor.fullName
+        let order = JobOrder(
+            id: identifiers.next(), lane: lane(ofTarget: method.target), target: target.name,
+            method: name, priority: options.priority,
+            submittedAtMilliseconds: Int64(Clock.wallMilliseconds()),
+            expiresAtMilliseconds: options.expiresAtMilliseconds,
+            timeoutMilliseconds: timeoutMilliseconds, submitter: submitter,
+            idempotencyKey: options.key, batch: options.batch,
+            metadata: MetadataEntry.merged(options.metadata, target),
+            maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
+            safety: method.policy.safety)
+        return Submission(
+            order: order, requests: requests,
+            fingerprint: options.key.map { _ in
+                .of(method: name, target: target.name, requests: requests)
+            },
+            notBeforeMilliseconds: options.notBeforeMilliseconds, policy: method.policy)
+    }
+
+    private func lane(ofTarget target: Int) -> LaneID {
+        guard let lane = engine.logic.lanes.lane(target: target) else {
+            preconditionFailure("every target has a lane since the start")
+        }
+        return lane.id
+    }
+}
+
+/// One job out of the text of an envelope: found, transcoded, ready to be submitted.
+struct JobParser {
+    let service: Service
+
+    func parse(
+        _ text: UnsafeRawBufferPointer, _ submitter: Submitter
+    ) throws(ConnectError) -> Submission {
+        let envelope: JobEnvelope
+        do throws(EnvelopeFault) {
+            envelope = try JobEnvelopeReader.read(
+                text, now: Int64(Clock.wallMilliseconds()))
+        } catch {
+            throw ConnectError(error)
+        }
+        let method = try find(envelope)
+        let wire = try request(envelope, text, method)
+        return service.submission(
+            envelope.options, method, [wire], submitter,
+            timeoutMilliseconds: envelope.options.timeoutMilliseconds)
+    }
+
+    private func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {
+        let method: CallableMethod
+        do throws(LookupFailure) {
+            method = try service.start.catalog.method(
+                envelope.method, at: envelope.options.target)
+        } catch {
+            throw ConnectError(error, method: envelope.method)
+        }
+        guard method.descriptor.isUnary else {
+            throw ConnectError(
+                .unimplemented, "streaming calls are not available in this version of prong")
+        }
+        return method
+    }
+
+    private func request(
+        _ envelope: JobEnvelope, _ text: UnsafeRawBufferPointer, _ method: CallableMethod
+    ) throws(ConnectError) -> [UInt8] {
+        let schema = service.start.catalog.schema(ofTarget: method.target)
+        guard let range = envelope.request else {
+            return try binary(envelope, schema, method.descriptor)
+        }
+        do throws(TranscodeError) {
+            var wire: [UInt8] = []
+            wire.reserveCapacity(range.count)
+            try schema.encode(
+                json: text, range: range, as: method.descriptor.input, path: "request",
+                into: &wire)
+            return wire
+        } catch {
+            throw ConnectError(error)
+        }
+    }
+
+    private func binary(
+        _ envelope: JobEnvelope, _ schema: Schema, _ method: MethodDescriptor
+    ) throws(ConnectError) -> [UInt8] {
+        guard let text = envelope.requestBase64, let bytes = Base64Text.decode(text) else {
+            throw ConnectError(.invalidArgument, "requestBase64 is not base64")
+        }
+        var failure: TranscodeError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(TranscodeError) {
+                try schema.validate(wire: buffer, as: method.input)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw ConnectError(failure) }
+        return bytes
+    }
+}

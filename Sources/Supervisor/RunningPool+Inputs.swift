@@ -1,0 +1,118 @@
+// What the loop saw, told to the pool as events.
+
+import Glibc
+import Kernel
+import Ops
+import PoolLogic
+import WireFormat
+
+extension RunningPool {
+    func take(_ input: LoopInput) {
+        switch input {
+        case .signal(let signal): takeSignal(signal)
+        case .link(let key): takeLink(key)
+        case .exited(let key, let end): takeExit(key, end)
+        case .deadline: handle(.tick)
+        case .second: takeSecond()
+        case .watchdog: takeWatchdog()
+        }
+    }
+
+    private func takeSignal(_ signal: CInt) {
+        let event: PoolSignal? =
+            switch signal {
+            case SIGTERM, SIGINT: .terminate
+            case SIGQUIT: .quit
+            case SIGTTIN: .more
+            case SIGTTOU: .fewer
+            case SIGUSR1: .dump
+            case SIGHUP: .hangUp
+            default: nil
+            }
+        if let event { handle(.signal(event)) }
+    }
+
+    private func takeLink(_ key: ChildKey) {
+        guard let child = children[key] else { return }
+        child.flush()
+        report(child.hear(), of: key)
+    }
+
+    private func report(_ heard: ChildHandle.Heard, of key: ChildKey) {
+        for error in heard.malformed {
+            log.warning("\(key) sent what is no report: \(error)", cause: "malformed \(key.name)")
+        }
+        for report in heard.reports {
+            if let event = event(of: report, from: key) { handle(event) }
+        }
+        if heard.isClosed { handle(.linkClosed(key)) }
+    }
+
+    private func event(of report: ChildReport, from key: ChildKey) -> PoolEvent? {
+        switch report {
+        case .ready: return .ready(key)
+        case .heartbeat: return .heartbeat(key)
+        case .draining: return .draining(key)
+        case .goodbye: return .goodbye(key)
+        case .fatal(let exitCode, let text): return .fatal(key, exitCode: exitCode, text: text)
+        case .askReplace(let slot, let generation) where key.name == .queue:
+            return .askReplace(ChildKey(.worker(slot), generation))
+        case .scale(let workers) where key.name == .queue:
+            return .scale(workers: workers)
+        case .bundle, .askReplace, .scale:
+            log.warning("\(key) sent a report that is not its to send", cause: "wrong \(key.name)")
+            return nil
+        }
+    }
+
+    /// Its last words are still in the link and come before its end.
+    private func takeExit(_ key: ChildKey, _ end: ChildEnd) {
+        guard let child = children[key] else { return }
+        var heard = child.hear(all: true)
+        heard.isClosed = false
+        report(heard, of: key)
+        handle(.exited(key, end))
+        forkPoint.descriptors.remove(child.linkNumber)
+        children[key] = nil
+    }
+
+    private func takeSecond() {
+        handle(.tick)
+        sendFigures()
+        if !pool.phase.isServing {
+            // Bounded by the pool's own cut times; each second asks for three more.
+            SystemdLink.extendTimeout(milliseconds: 3000)
+        }
+        rearmSecond()
+    }
+
+    private func sendFigures() {
+        guard let queue = children[pool.queue.key] else { return }
+        queue.send(
+            .figures(
+                SupervisorFigures(
+                    pid: getpid(), threads: UInt32((try? ProcFiles.threadCount()) ?? 0),
+                    forks: pool.forks, startedAtMilliseconds: startedAt,
+                    workersWanted: pool.workersWanted, draining: !pool.phase.isServing)))
+    }
+
+    /// A child beats every second, or more often: nobody is silent before three beats are missing.
+    private var answerWindowMilliseconds: UInt64 {
+        let period = (watchdogMilliseconds ?? 0) * SystemdLink.watchdogShare
+        return min(
+            pool.limits.stuckMilliseconds,
+            max(3 * ChildContext.heartbeatMillisecondsMax, period))
+    }
+
+    private func takeWatchdog() {
+        if pool.isAnswering(
+            at: Clock.monotonicMilliseconds(), within: answerWindowMilliseconds) {
+            SystemdLink.watchdog()
+        } else {
+            log.warning(
+                "the service manager's watchdog is not fed: the queue or the workers do not "
+                    + "answer, or a killed process stays", cause: "watchdog")
+        }
+        rearmWatchdog()
+    }
+}

@@ -1,0 +1,109 @@
+// One order, one gRPC call, one outcome. Starts a call only on a connected channel; else the call
+// counts as never started, which is always safe to say, because nothing was sent.
+
+import GRPCClient
+import Kernel
+import Ops
+import WireFormat
+
+final class CallRunner {
+    private let clients: TargetClients
+    private let log: Log
+    private let slowNanoseconds: UInt64
+    private var running: [CallNumber: UnaryCall] = [:]
+    private(set) var ended: [EndedCall] = []
+    private(set) var notStarted: [CallNumber] = []
+
+    /// `slowMilliseconds`: a call that takes longer has a line in the log; 0: none has.
+    init(clients: TargetClients, slowMilliseconds: UInt64, log: Log) {
+        self.clients = clients
+        self.log = log
+        slowNanoseconds = slowMilliseconds == 0 ? UInt64.max : slowMilliseconds * 1_000_000
+    }
+
+    func start(_ number: CallNumber, _ order: CallOrder) {
+        guard let channel = clients.readyChannel(order.target) else {
+            return notStarted.append(number)
+        }
+        let startedAt = Int64(Clock.wallMilliseconds())
+        let began = Clock.monotonicNanoseconds()
+        let deadline = order.deadlineMonotonicNanoseconds
+        let request = UnaryRequest(
+            path: order.path, metadata: clients.metadata(for: order), message: order.request,
+            deadlineNanoseconds: deadline == 0 ? nil : deadline)
+        let ticket = order.ticket
+        let path = order.path
+        do throws(CallError) {
+            running[number] = try channel.start(request) { [self] result in
+                running[number] = nil
+                let duration = Clock.monotonicNanoseconds() - began
+                var outcome = CallOutcome(ticket, result)
+                outcome.startedAtMilliseconds = startedAt
+                outcome.durationNanoseconds = duration
+                ended.append(EndedCall(number: number, outcome: outcome))
+                tell(path, result.end, duration)
+            }
+        } catch {
+            ended.append(EndedCall(number: number, outcome: CallOutcome(ticket, error)))
+        }
+    }
+
+    func cancel(_ number: CallNumber) {
+        running[number]?.cancel()
+    }
+
+    func takeEnded() -> [EndedCall] {
+        defer { ended = [] }
+        return ended
+    }
+
+    func takeNotStarted() -> [CallNumber] {
+        defer { notStarted = [] }
+        return notStarted
+    }
+
+    private func tell(_ path: String, _ end: CallEnd, _ nanoseconds: UInt64) {
+        if nanoseconds > slowNanoseconds {
+            log.notice(
+                "\(path) took \(nanoseconds / 1_000_000) ms (\(end.status)) at \(end.peer)",
+                cause: "slow \(path)")
+        }
+        if !end.errorText.isEmpty { log.debug("\(path): \(end.errorText)") }
+    }
+}
+
+extension CallOutcome {
+    init(_ ticket: Ticket, _ result: UnaryResult) {
+        let end = result.end
+        self.init(
+            ticket: ticket, code: end.status.rawValue, message: end.message,
+            statusDetails: end.statusDetails, response: result.response ?? [],
+            headers: end.headers.map { HeaderField(name: $0.name, value: $0.value) },
+            trailers: end.trailers.map { HeaderField(name: $0.name, value: $0.value) },
+            peer: end.peer, pushbackMilliseconds: Self.pushback(end.trailers))
+    }
+
+    /// A call that gRPC would not take: the caller's fault, and nothing was sent.
+    init(_ ticket: Ticket, _ error: CallError) {
+        switch error {
+        case .illegalMetadata(let name, let reason):
+            self.init(
+                ticket: ticket, code: CallStatus.invalidArgument.rawValue,
+                message: "metadata \(name): \(reason)")
+        case .illegalPath(let path):
+            self.init(
+                ticket: ticket, code: CallStatus.invalidArgument.rawValue,
+                message: "no method has the path \(path)")
+        case .refused(let reason):
+            self.init(ticket: ticket, code: CallStatus.internal.rawValue, message: reason)
+        }
+    }
+
+    /// `grpc-retry-pushback-ms` (gRFC A6): a number of milliseconds; anything else means "do not
+    /// repeat", for which -1 stands.
+    static func pushback(_ trailers: [MetadataField]) -> Int64? {
+        let found = trailers.first { $0.name == "grpc-retry-pushback-ms" }
+        guard let found else { return nil }
+        return max(-1, Int64(String(decoding: found.value, as: UTF8.self)) ?? -1)
+    }
+}

@@ -1,0 +1,61 @@
+// `prong call`: one Connect call, its response on standard output.
+import ArgumentParser
+import Glibc
+
+struct CallCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "call",
+        abstract: "Make a call and print the response.",
+        discussion: """
+              prong call Echo/Say '{"text":"hello"}'
+              prong call Echo/Say @request.json --timeout 5s
+              echo '{"text":"hello"}' | prong call example.v1.Echo/Say
+              prong call Echo/Say --binary < request.pb > response.pb
+
+            Without --key the call lives as long as this command: interrupt it and it is \
+            cancelled. With --key it is a durable job; sent again with the same key it is made \
+            only once:
+
+              prong call Invoices/Create @invoice.json --key invoice-17
+
+            The error of a call that failed goes to standard error as JSON; the exit code is 1.
+            """)
+
+    @OptionGroup var socket: SocketOption
+
+    @Argument(
+        help: ArgumentHelp("package.Service/Method, or a unique tail of it.", valueName: "method"),
+        completion: .custom { _, _, _ in completeMethods() })
+    var method: String
+
+    @Argument(
+        help: ArgumentHelp(
+            "The request: JSON, @FILE, or - for standard input, which is the default.",
+            valueName: "json"))
+    var request: String?
+
+    @OptionGroup(title: "Options of the call") var options: CallOptions
+
+    func run() throws {
+        let body =
+            try options.binary
+            ? RequestInput.read(request) : RequestInput.readJSONText(request)
+        let headers = options.headers(nowMilliseconds: wallMillisecondsNow())
+        let client = socket.client()
+        let limit = options.timeout.map { $0.seconds + Client.answerSeconds }
+        let response = try client.exchange(
+            methodText: method,
+            { name throws(Failure) in
+                Request(
+                    method: .post, target: name.path, headers: headers, body: body,
+                    isRepeatable: options.key != nil)
+            },
+            within: limit)
+        guard response.isSuccess else { throw Refusal(response).failure(json: true) }
+        if options.binary {
+            try writeAll(response.body, to: STDOUT_FILENO)
+        } else {
+            try printJSON(response.body)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+// A blocking HTTP/1.1 client for one request at a time, with keep-alive.
+// It reads while it still writes, so that a refusal in the middle of a body is heard, and it
+// sends nothing twice unless the request says that it may.
+
+final class Client {
+    /// How long an answer may take to begin, in seconds, and each of its pieces to follow.
+    static let answerSeconds = 10.0
+    /// Answers are bounded by the daemon's `max_response`; this bounds what is not prong.
+    static let bodyBytesMax = 512 * 1024 * 1024
+    /// A repeatable request is tried so often when the daemon restarts under it.
+    static let triesMax = 3
+
+    let place: SocketPlace
+    private var connection: UnixConnection?
+    /// Nothing may last longer, whatever the request says (`prong health`).
+    private let overall: Deadline
+
+    init(_ place: SocketPlace, overall: Deadline = .never) {
+        self.place = place
+        self.overall = overall
+    }
+
+    /// Makes one exchange.
+    /// - Parameter within: seconds until the answer must begin; nil for a wait.
+    /// - Throws: `unavailable` (69) when nothing, too little or nonsense is answered.
+    func exchange(
+        _ request: Request, within seconds: Double? = answerSeconds
+    ) throws(Failure) -> Response {
+        var tries = 0
+        while true {
+            tries += 1
+            do {
+                return try attempt(request, seconds)
+            } catch {
+                connection = nil
+                guard case .cut = error, request.isRepeatable, tries < Self.triesMax else {
+                    throw failure(error)
+                }
+            }
+        }
+    }
+
+    private enum AttemptFault: Error {
+        case cut(begun: Bool)
+        case timedOut
+        case nonsense(String)
+        case failure(Failure)
+    }
+
+    private func attempt(
+        _ request: Request, _ seconds: Double?
+    ) throws(AttemptFault) -> Response {
+        let begin = limit(seconds)
+        let connection = try open(begin)
+        var transfer = Transfer(request.wireBytes)
+        while !transfer.isDone {
+            let limit = transfer.hasBegun ? limit(seconds) : begin
+            do {
+                try transfer.step(connection, until: limit)
+            } catch {
+                throw fault(error)
+            }
+        }
+        if transfer.closes { self.connection = nil }
+        guard let head = transfer.head else { throw .nonsense("the answer has no head") }
+        return Response(head: head, body: transfer.body)
+    }
+
+    private func limit(_ seconds: Double?) -> Deadline {
+        (seconds.map { Deadline.after(seconds: $0) } ?? .never).earlier(overall)
+    }
+
+    private func open(_ deadline: Deadline) throws(AttemptFault) -> UnixConnection {
+        if let connection { return connection }
+        do {
+            let limit = deadline.earlier(.after(seconds: Self.answerSeconds))
+            let opened = try UnixConnection.connect(to: place, until: limit)
+            connection = opened
+            return opened
+        } catch {
+            throw .failure(error)
+        }
+    }
+
+    private func fault(_ fault: Transfer.Fault) -> AttemptFault {
+        switch fault {
+        case .connection(.closed): .cut(begun: false)
+        case .cutInside: .cut(begun: true)
+        case .connection(.timedOut): .timedOut
+        case .connection(.system(let number)): .nonsense(errnoText(number))
+        case .nonsense(let problem): .nonsense(problem)
+        }
+    }
+
+    private func failure(_ fault: AttemptFault) -> Failure {
+        switch fault {
+        case .failure(let failure): failure
+        case .cut(begun: false):
+            Failure(
+                .unavailable,
+                "the daemon closed the connection without an answer; what was asked may or may "
+                    + "not have happened; see its log")
+        case .cut(begun: true):
+            Failure(.unavailable, "the connection was cut in the middle of the answer")
+        case .timedOut:
+            Failure(
+                .unavailable,
+                "the daemon at \(place.path) did not answer in time; see its log")
+        case .nonsense(let problem):
+            Failure(.unavailable, "the answer at \(place.path) cannot be read: \(problem)")
+        }
+    }
+}
+
+/// One request going out and its answer coming in.
+private struct Transfer {
+    enum Fault: Error {
+        case connection(ConnectionFault)
+        case cutInside
+        case nonsense(String)
+    }
+
+    private var pending: ArraySlice<UInt8>
+    private var parser = ResponseParser()
+    private(set) var head: ResponseHead?
+    private(set) var body: [UInt8] = []
+    private(set) var isDone = false
+    /// The connection cannot serve another request.
+    private(set) var closes = false
+
+    init(_ bytes: [UInt8]) {
+        pending = bytes[...]
+    }
+
+    var hasBegun: Bool { parser.hasBegun }
+
+    mutating func step(
+        _ connection: UnixConnection, until deadline: Deadline
+    ) throws(Fault) {
+        do {
+            let ready = try connection.await(alsoWrite: !pending.isEmpty, until: deadline)
+            if ready.write { trySending(connection) }
+            guard ready.read, let bytes = try connection.receiveSome() else { return }
+            try take(bytes)
+        } catch let fault as ConnectionFault {
+            try end(fault)
+        } catch let fault as ResponseFault {
+            throw .nonsense(fault.problem)
+        } catch {
+            throw .nonsense("\(error)")
+        }
+    }
+
+    /// A daemon that refuses early closes its side: no more is sent, its answer is still read.
+    private mutating func trySending(_ connection: UnixConnection) {
+        do {
+            pending = pending.dropFirst(try connection.sendSome(pending))
+        } catch {
+            pending = []
+            closes = true
+        }
+    }
+
+    private mutating func take(_ bytes: ArraySlice<UInt8>) throws(ResponseFault) {
+        var events: [ResponseParser.Event] = []
+        try parser.feed(bytes, into: &events)
+        try note(events)
+    }
+
+    private mutating func end(_ fault: ConnectionFault) throws(Fault) {
+        guard fault == .closed else { throw .connection(fault) }
+        let begun = parser.hasBegun
+        var events: [ResponseParser.Event] = []
+        guard parser.endOfStream(into: &events), begun else {
+            throw begun ? .cutInside : .connection(.closed)
+        }
+        closes = true
+        do {
+            try note(events)
+        } catch {
+            throw .nonsense(error.problem)
+        }
+    }
+
+    private mutating func note(_ events: [ResponseParser.Event]) throws(ResponseFault) {
+        for event in events {
+            switch event {
+            case .head(let head):
+                self.head = head
+                if head["connection"]?.lowercased() == "close" { closes = true }
+            case .body(let part):
+                body += part
+                guard body.count <= Client.bodyBytesMax else {
+                    throw ResponseFault(problem: "it is too long")
+                }
+            case .end:
+                isDone = true
+                if !pending.isEmpty { closes = true }
+            }
+        }
+    }
+}

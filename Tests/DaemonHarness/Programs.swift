@@ -1,0 +1,35 @@
+// Where the built programs are. The harness never builds: it uses what the build of these tests
+// has left beside them, or the folder that PRONG_BUILD_DIR names.
+import Foundation
+
+package enum Programs {
+    /// The repository, from this file's place in it.
+    package static let repository: String = {
+        var url = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
+        for _ in 0..<3 { url.deleteLastPathComponent() }
+        return url.path
+    }()
+
+    package static let folder: String = {
+        let environment = ProcessInfo.processInfo.environment
+        if let named = environment["PRONG_BUILD_DIR"], !named.isEmpty { return named }
+        return "\(repository)/.build/debug"
+    }()
+
+    package static var prongd: String { "\(folder)/prongd" }
+    package static var prong: String { "\(folder)/prong" }
+    package static var exampleServer: String { "\(folder)/prong-example-server" }
+
+    /// True where the programs are built.
+    package static var areBuilt: Bool {
+        [prongd, prong, exampleServer].allSatisfy(FileManager.default.isExecutableFile(atPath:))
+    }
+
+    /// A program of the system, found on PATH; nil where it is not installed.
+    package static func installed(_ name: String) -> String? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        let folders = path.split(separator: ":") + ["/usr/sbin", "/sbin"]
+        return folders.lazy.map { "\($0)/\(name)" }
+            .first(where: FileManager.default.isExecutableFile(atPath:))
+    }
+}

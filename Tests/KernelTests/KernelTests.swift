@@ -1,0 +1,144 @@
+// The typed system calls against the kernel that is there.
+
+import Foundation
+import Testing
+
+@testable import Kernel
+
+@Suite struct MemoryFileTests {
+    @Test func `a sealed memory file gives back its bytes and takes no others`() throws {
+        let bytes = Array("settings".utf8)
+        let file = try MemoryFile.sealed(name: "test", bytes: bytes)
+        #expect(MemoryFile.isSealed(file.number))
+        #expect(try MemoryFile.read(file.number) == bytes)
+        #expect(try MemoryFile.read(file.number, offset: 3, limit: 4) == Array("ting".utf8))
+        #expect(throws: SystemError.self) { try file.writeAll([1]) }
+    }
+
+    @Test func `a plain file is not sealed`() throws {
+        let folder = try ScratchFolder()
+        let file = try FileDescriptor.open(folder.path("plain"), O_RDWR | O_CREAT)
+        #expect(!MemoryFile.isSealed(file.number))
+    }
+
+    @Test func `reading beyond the end gives what there is`() throws {
+        let file = try MemoryFile.sealed(name: "test", bytes: [1, 2, 3])
+        #expect(try MemoryFile.read(file.number, offset: 10).isEmpty)
+        #expect(try MemoryFile.read(file.number, offset: 1, limit: 100) == [2, 3])
+    }
+}
+
+@Suite struct UnixSocketTests {
+    @Test func `a listener has its mode and is seen as served`() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path("a.sock")
+        #expect(try !UnixSocket.isServed(path: path))
+        do {
+            let listener = try UnixSocket.listen(path: path, mode: 0o660, group: nil)
+            #expect(listener.number > 2)
+            #expect(try UnixSocket.isServed(path: path))
+            var about = stat()
+            #expect(stat(path, &about) == 0)
+            #expect(about.st_mode & 0o777 == 0o660)
+        }
+        // The socket file stays behind its listener: nobody serves it.
+        #expect(try !UnixSocket.isServed(path: path))
+    }
+
+    @Test func `a path that does not fit is an error`() {
+        let path = "/" + String(repeating: "x", count: 108)
+        let error = #expect(throws: SystemError.self) {
+            _ = try UnixSocket.listen(path: path, mode: 0o600, group: nil).number
+        }
+        #expect(error?.errno == ENAMETOOLONG)
+    }
+
+    @Test func `a descriptor travels with its packet`() throws {
+        let pair = try UnixSocket.packetPair()
+        let file = try MemoryFile.sealed(name: "test", bytes: [7, 8])
+        try DescriptorPassing.send([1, 2, 3], descriptor: file.number, over: pair.theirs.number)
+        let received = try DescriptorPassing.receive(limit: 16, from: pair.ours.number)
+        #expect(received.bytes == [1, 2, 3])
+        guard let copy = received.takeDescriptor() else {
+            Issue.record("no descriptor came")
+            return
+        }
+        #expect(copy.number != file.number)
+        #expect(try MemoryFile.read(copy.number) == [7, 8])
+    }
+}
+
+@Suite struct FileLockTests {
+    @Test func `a lock excludes another opening of the file`() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path("store.lock")
+        let second = try FileLock.open(path)
+        do {
+            let first = try FileLock.open(path)
+            #expect(try FileLock.tryLock(first.number))
+            #expect(try !FileLock.tryLock(second.number))
+            try FileLock.sign(first.number)
+            #expect(ProcFiles.text(path) == "\(getpid())\n")
+        }
+        #expect(try FileLock.tryLock(second.number))
+    }
+}
+
+@Suite struct ProcFilesTests {
+    @Test func `an open descriptor is listed and named`() throws {
+        let folder = try ScratchFolder()
+        let file = try FileDescriptor.open(folder.path("x"), O_RDWR | O_CREAT)
+        #expect(try ProcFiles.openDescriptors().contains(file.number))
+        #expect(ProcFiles.descriptorTarget(file.number)?.hasSuffix("/x") == true)
+    }
+
+    @Test func `this process has threads with names and states`() throws {
+        let threads = ProcFiles.threads(of: getpid())
+        #expect(try threads.count == ProcFiles.threadCount() || threads.count > 1)
+        #expect(threads.allSatisfy { !$0.name.isEmpty && !$0.state.isEmpty })
+    }
+
+    @Test func `a process that is not there has no threads`() {
+        #expect(ProcFiles.threads(of: .max).isEmpty)
+    }
+}
+
+@Suite struct DirectoriesTests {
+    @Test(arguments: [
+        ("/run/prong/prong.sock", "/run/prong"), ("/x", "/"), ("x", "."), ("a/b", "a"),
+    ])
+    func `the parent of a path is its folder`(path: String, parent: String) {
+        #expect(Directories.parent(of: path) == parent)
+    }
+
+    @Test func `missing folders are made for the owner alone`() throws {
+        let folder = try ScratchFolder()
+        try Directories.make(folder.path("a/b/c"))
+        var about = stat()
+        #expect(stat(folder.path("a/b/c"), &about) == 0)
+        #expect(about.st_mode & 0o777 == 0o700)
+        try Directories.make(folder.path("a/b/c"))
+    }
+
+    @Test func `errors say the call, the path and why`() {
+        let error = #expect(throws: SystemError.self) {
+            _ = try FileDescriptor.open("/no/such/file", O_RDONLY).number
+        }
+        #expect("\(error as Any)".contains("open /no/such/file: no such file or directory"))
+    }
+}
+
+/// A folder that goes away with the test.
+struct ScratchFolder: ~Copyable {
+    let root: String
+
+    init() throws {
+        var template = Array((NSTemporaryDirectory() + "/prong-kernel-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp", errno: errno) }
+        root = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    func path(_ name: String) -> String { root + "/" + name }
+}

@@ -1,0 +1,208 @@
+// The whole way from a file's name to a bundle, and every reason to refuse.
+
+import Foundation
+import Kernel
+import LoaderProcess
+import Settings
+import Testing
+import WireFormat
+
+@Suite struct LoadingTests {
+    private let folder = ScratchFolder()
+
+    /// A configuration in the folder, with socket and store there.
+    private func configuration(_ lines: String, places: Bool = true) -> String {
+        let where_ = """
+            listen.socket = "\(folder.path)/prong.sock"
+            store.path = "\(folder.path)/prong.db"
+
+            """
+        return folder.write("prong.toml", (places ? where_ : "") + lines)
+    }
+
+    private func request(
+        _ path: String?, _ environment: [String: String] = [:], uid: UInt32 = 0, makes: Bool = false
+    ) -> LoadRequest {
+        LoadRequest(
+            configPath: path, environment: { environment[$0] }, uid: uid, makesDirectories: makes)
+    }
+
+    private func failure(_ request: LoadRequest) -> LoadFailure? {
+        do throws(LoadFailure) {
+            _ = try load(request)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func failure(_ lines: String) -> LoadFailure? {
+        failure(request(configuration(lines)))
+    }
+
+    private let targetLines = """
+        [targets.t]
+        address = "127.0.0.1:1"
+        descriptors = ["t.binpb"]
+
+        """
+
+    @Test func `a configuration and its files become a sealed bundle`() throws {
+        folder.write("t.binpb", smallDescriptorSet())
+        folder.write(
+            "t.json",
+            """
+            {"loadBalancingPolicy": "round_robin", "methodConfig": [{"name": [{"service": "t.S"}],
+             "timeout": "20s", "retryPolicy": {"initialBackoff": "0.1s", "maxBackoff": "60s",
+             "backoffMultiplier": 1.3, "retryableStatusCodes": ["UNAVAILABLE", 4]}}]}
+            """)
+        let path = configuration(
+            targetLines + "service_config = \"t.json\"\nservices = [\"t.S\"]\n"
+                + "[targets.u]\naddress = \"b:2\"\ndescriptors = [\"t.binpb\"]\n")
+        let bytes = try makeBundle(try load(request(path)))
+        let file = try MemoryFile.sealed(name: "test", bytes: bytes)
+        #expect(MemoryFile.isSealed(file.number))
+        let read = try MemoryFile.read(file.number)
+
+        let header = try BundleHeader(decoding: read)
+        #expect(header.workers == 4)
+        #expect(header.lockPath == "\(folder.path)/prong.db.lock")
+        #expect(header.workerSocketPath == "\(folder.path)/workers.sock")
+        let bundle = try Bundle.decode(read)
+        let target = bundle.settings.targets[0]
+        #expect(target.descriptorPaths == ["\(folder.path)/t.binpb"])
+        #expect(target.channelServiceConfig == "{\"loadBalancingPolicy\":\"round_robin\"}")
+        let policy = target.methodPolicy(service: "t.S", method: "Do")
+        #expect(policy?.timeoutMilliseconds == 20_000)
+        #expect(policy?.retry?.codes == [4, 14])
+        #expect(policy?.retry?.attempts == nil)
+        #expect(bundle.descriptorSets.map(\.target) == [0, 1])
+        #expect(bundle.bytes(of: bundle.descriptorSets[0]) == smallDescriptorSet())
+    }
+
+    @Test func `the environment names the configuration where the command line does not`() throws {
+        let path = configuration("workers = 9")
+        #expect(try load(request(nil, ["PRONG_CONFIG": path])).settings.workers == 9)
+    }
+
+    @Test func `a missing configuration is said with its name`() {
+        let found = failure(request("/nowhere/prong.toml"))
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.first?.hasPrefix("/nowhere/prong.toml: ") == true)
+        #expect(failure(request(folder.path))?.lines.first?.contains("not a regular file") == true)
+    }
+
+    @Test func `errors name the file`() {
+        let path = configuration("workers = 0")
+        let found = failure(request(path))
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.first?.hasPrefix("\(path):3:1: workers: ") == true, "\(found as Any)")
+    }
+
+    @Test(arguments: [
+        ([], "no service in the descriptors"), ([0xFF, 0xFF, 1], "t.binpb"),
+        ([0x0A, 0x7F, 1], "t.binpb"),
+    ] as [([UInt8], String)])
+    func `a broken descriptor set is refused with the file's name`(
+        bytes: [UInt8], expected: String
+    ) {
+        folder.write("t.binpb", bytes)
+        let found = failure(targetLines)
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.count == 1)
+        #expect(found?.lines.first?.contains(expected) == true, "\(found as Any)")
+        #expect(found?.lines.first?.contains("targets.t.descriptors") == true)
+    }
+
+    @Test func `a missing descriptor set and an unknown service are refused`() {
+        #expect(failure(targetLines)?.lines.first?.contains("no such file") == true)
+        folder.write("t.binpb", smallDescriptorSet())
+        let found = failure(targetLines + "services = [\"t.X\"]")
+        #expect(found?.lines.first?.contains("\"t.X\" is not in the target's descriptors") == true)
+        #expect(found?.lines.first?.contains("they hold t.S") == true)
+    }
+
+    @Test(arguments: [
+        ("{", "t.json:1:2"), ("[]", "this is a list"),
+        ("{\"methodConfig\": [\n{\"timeout\": 5}]}", "t.json:2:13: methodConfig[0].timeout: "),
+        ("{\"methodConfig\": [{\"retryPolicy\": {}}]}", "initialBackoff is missing"),
+        ("{\"methodConfig\": [{\"name\": [{\"method\": \"M\"}]}]}", "a method needs its service"),
+        ("{\"methodConfig\": [{\"name\": [{}, {}]}]}", "this name is there twice"),
+        ("{\"loadBalancingPolicy\": \"mine\"}", "not a policy that prong knows"),
+        ("{\"a\": 1, \"a\": 2}", "a key is there twice"),
+    ])
+    func `a broken service config is refused with its own place`(text: String, expected: String) {
+        folder.write("t.binpb", smallDescriptorSet())
+        folder.write("t.json", text)
+        let found = failure(targetLines + "service_config = \"t.json\"")
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.contains { $0.contains(expected) } == true, "\(found as Any)")
+    }
+
+    @Test func `certificates and keys must look like them, and are never shown`() {
+        folder.write("t.binpb", smallDescriptorSet())
+        let secret = "c2VjcmV0"
+        func pem(_ kind: String) -> String {
+            "-----BEGIN \(kind)-----\n\(secret)\n-----END \(kind)-----\n"
+        }
+        folder.write("good.pem", pem("CERTIFICATE"))
+        folder.write("key.pem", pem("PRIVATE KEY"))
+        folder.write("locked.pem", pem("ENCRYPTED PRIVATE KEY"))
+        let good = "ca = \"good.pem\"\ncert = \"good.pem\"\nkey = \"key.pem\"\n"
+        #expect(failure(targetLines + good) == nil)
+        let swapped = failure(targetLines + "cert = \"key.pem\"\nkey = \"locked.pem\"\n")
+        #expect(swapped?.lines.count == 2)
+        #expect(swapped?.lines[0].contains("holds no PEM block of a certificate") == true)
+        #expect(swapped?.lines[1].contains("is encrypted") == true)
+        #expect(swapped?.lines.contains { $0.contains(secret) } == false)
+        #expect(failure(targetLines + "ca = \"none.pem\"")?.lines[0].contains("no such file") == true)
+    }
+
+    @Test func `a FIFO in a file's place does not block the loader`() {
+        mkfifo(folder.path + "/t.binpb", 0o600)
+        #expect(failure(targetLines)?.lines.first?.contains("not a regular file") == true)
+    }
+
+    @Test func `a missing directory has the exit code of what it was for`() {
+        func exitCode(_ socket: String, _ store: String) -> Int32? {
+            let lines = "listen.socket = \"\(socket)\"\nstore.path = \"\(store)\"\n"
+            return failure(request(configuration(lines, places: false)))?.exitCode
+        }
+        let path = folder.path
+        #expect(exitCode("\(path)/no/prong.sock", "\(path)/prong.db") == 69)
+        #expect(exitCode("\(path)/prong.sock", "\(path)/no/prong.db") == 74)
+        #expect(exitCode("\(path)/prong.sock", "\(path)/prong.db") == nil)
+    }
+
+    @Test func `a file that is no store is left untouched`() throws {
+        let store = folder.write("prong.db", "precious words, more than sixteen bytes")
+        #expect(failure("")?.exitCode == 74)
+        let text = try String(contentsOfFile: store, encoding: .utf8)
+        #expect(text.hasPrefix("precious"))
+    }
+
+    @Test func `an ordinary user's default directories are made, but not by a check`() throws {
+        let environment = [
+            "XDG_RUNTIME_DIR": folder.path + "/run", "XDG_STATE_HOME": folder.path + "/state",
+        ]
+        let empty = folder.write("empty.toml", "")
+        #expect(failure(request(empty, environment, uid: 1000)) == nil)
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/run"))
+        let made = try load(request(empty, environment, uid: 1000, makes: true))
+        #expect(made.settings.listen.socketPath == folder.path + "/run/prong/prong.sock")
+        #expect(FileManager.default.fileExists(atPath: folder.path + "/run/prong"))
+        #expect(FileManager.default.fileExists(atPath: folder.path + "/state/prong"))
+    }
+
+    @Test func `an ordinary user without a runtime directory is told so`() {
+        let found = failure(request(folder.write("e.toml", ""), ["HOME": "/x"], uid: 1000))
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.first?.contains("XDG_RUNTIME_DIR is not set") == true)
+    }
+
+    @Test func `a group must exist`() throws {
+        #expect(failure("listen.group = \"no-such-group\"")?.lines.first?.contains("no group") == true)
+        let path = configuration("listen.group = \"\(getegid())\"")
+        #expect(try load(request(path)).settings.listen.groupId == getegid())
+    }
+}

@@ -1,0 +1,38 @@
+// A folder of its own for a test, and the smallest descriptor set with a service.
+
+import Foundation
+
+/// Removed with its content when the last owner lets go.
+final class ScratchFolder {
+    let path: String
+
+    init() {
+        var template = Array((NSTemporaryDirectory() + "/prong-loader-XXXXXX").utf8CString)
+        path = String(cString: mkdtemp(&template))
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    @discardableResult
+    func write(_ name: String, _ bytes: [UInt8]) -> String {
+        let file = path + "/" + name
+        _ = FileManager.default.createFile(atPath: file, contents: Data(bytes))
+        return file
+    }
+
+    @discardableResult
+    func write(_ name: String, _ text: String) -> String { write(name, Array(text.utf8)) }
+}
+
+/// A FileDescriptorSet with message t.M and service t.S with one method.
+func smallDescriptorSet() -> [UInt8] {
+    func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
+        [number << 3 | 2, UInt8(bytes.count)] + bytes
+    }
+    func text(_ number: UInt8, _ text: String) -> [UInt8] { field(number, Array(text.utf8)) }
+    let message = field(4, text(1, "M"))
+    let method = field(2, text(1, "Do") + text(2, ".t.M") + text(3, ".t.M"))
+    let service = field(6, text(1, "S") + method)
+    let file = text(1, "t.proto") + text(2, "t") + message + service + text(12, "proto3")
+    return field(1, file)
+}
