@@ -54,7 +54,7 @@ let package = Package(
         // libraries with IO
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
         .target(
-            name: "Ops", dependencies: ["CLinux", "Kernel", "WireFormat"], swiftSettings: strict),
+            name: "Ops", dependencies: ["Kernel", "WireFormat"], swiftSettings: faulty),
         .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: strict),
         .target(
             name: "JobStorage", dependencies: ["CSQLite", "JobLogic"], swiftSettings: faulty),
@@ -102,6 +102,60 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "prong-example-server", dependencies: ["GRPCClient"], swiftSettings: strict),
+            name: "prong-example-server", dependencies: ["GRPCClient"], exclude: ["example.proto"],
+            swiftSettings: strict),
+
+        // tests of one module: milliseconds
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "WireFormat"], swiftSettings: strict),
+        .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: strict),
+        .testTarget(name: "PoolLogicTests", dependencies: ["PoolLogic"], swiftSettings: strict),
+        .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
+        .testTarget(name: "GRPCClientTests", dependencies: ["GRPCClient"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: [
+                "HTTPServer", "CLinux", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+            ],
+            swiftSettings: strict),
+        .target(name: "CFaultDisk", path: "Tests/CFaultDisk"),
+        .testTarget(
+            name: "JobStorageTests",
+            dependencies: ["JobStorage", "JobLogic", "CSQLite", "CFaultDisk", "job-storage-crash"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "LoaderTests",
+            dependencies: [
+                "LoaderProcess", "CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WorkerProcessTests",
+            dependencies: ["WorkerProcess", "GRPCClient", "WireFormat", "Settings", "Kernel", "Ops"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SupervisorTests", dependencies: ["WireFormat", "Ops", "supervisor-test-daemon"],
+            swiftSettings: strict),
+        .testTarget(name: "ClientTests", dependencies: ["prong"], swiftSettings: strict),
+
+        // tests of the built programs: they import no product module
+        .target(name: "DaemonHarness", path: "Tests/DaemonHarness", swiftSettings: strict),
+        .testTarget(name: "DaemonTests", dependencies: ["DaemonHarness"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+
+        // programs that tests and benches start
+        .executableTarget(
+            name: "supervisor-test-daemon",
+            dependencies: ["Supervisor", "Ops", "Kernel", "WireFormat"],
+            path: "Tests/SupervisorTestDaemon", swiftSettings: strict),
+        .executableTarget(
+            name: "job-storage-crash", dependencies: ["JobStorage", "JobLogic"],
+            path: "Tests/JobStorageCrash", swiftSettings: strict),
+        .executableTarget(
+            name: "job-storage-bench", dependencies: ["JobStorage", "JobLogic", "CSQLite"],
+            path: "Tests/JobStorageBench", swiftSettings: strict),
+        .executableTarget(
+            name: "schema-differential", dependencies: ["Schema"],
+            path: "Tests/SchemaDifferential",
+            exclude: ["differential.py", "disagreements.json"], swiftSettings: strict),
     ]
 )

@@ -24,7 +24,6 @@ extension QueueLogic {
         inCommit = []
         trouble = nil
         for (pending, outcome) in zip(batch, outcomes) { carryOut(pending, outcome) }
-        flushAcknowledgements()
     }
 
     private mutating func carryOut(_ pending: PendingChange, _ outcome: ChangeOutcome) {

@@ -10,7 +10,6 @@ extension QueueLogic {
             let lane = lanes.nextInTurn()
             idle = serve(lane) ? 0 : idle + 1
         }
-        flushDispatches()
     }
 
     /// Durable jobs wait while commits fail, until every living worker has spoken, in safe mode.

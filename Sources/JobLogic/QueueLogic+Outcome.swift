@@ -90,7 +90,6 @@ extension QueueLogic {
             return
         }
         release(outcome.lease, of: worker, acknowledge: true)
-        flushAcknowledgements()
     }
 
     // MARK: handed back, or lost

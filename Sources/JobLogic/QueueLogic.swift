@@ -173,6 +173,8 @@ package struct QueueLogic: Sendable {
         self.now = now
         apply(event)
         dispatch()
+        flushDispatches()
+        flushAcknowledgements()
         wantWindows()
         if !pending.isEmpty, inCommit.isEmpty, trouble == nil { effects.append(.commitWanted) }
         reportDrained()

@@ -89,7 +89,8 @@ package protocol JobStore: AnyObject {
     func checkpoint(truncate: Bool) throws(StoreError)
     func size() throws(StoreError) -> StoreSize
 
-    /// What lies in the write-ahead log's file, for the decision when to checkpoint. Costs a stat.
+    /// What lies in the write-ahead log and not in the database yet, for the decision when to
+    /// checkpoint.
     var logBytes: Int64 { get }
 
     /// Gives pages that deletes left empty back to the file system, at most so many. Costs a

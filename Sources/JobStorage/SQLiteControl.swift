@@ -24,7 +24,8 @@ struct SQLiteControl {
         begin = try prepare("BEGIN IMMEDIATE")
         commit = try prepare("COMMIT")
         rollback = try prepare("ROLLBACK")
-        head = try prepare("SELECT state, lane, uid, batch FROM jobs WHERE key = ?")
+        head = try prepare(
+            "SELECT state, lane, uid, batch, notBefore, expiresAt FROM jobs WHERE key = ?")
         setState = try prepare("UPDATE jobs SET state = ?, notBefore = ? WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")
         addKey = try prepare(

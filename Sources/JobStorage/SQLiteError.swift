@@ -34,7 +34,7 @@ extension StoreError {
             return .corrupt(text)
         case SQLITE_CANTOPEN:
             if noSpace(systemError) { return .full(text) }
-            return outOfDescriptors(systemError) ? .inputOutput(text) : .permission(text)
+            return isPassing(systemError) ? .inputOutput(text) : .permission(text)
         case SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH:
             return .permission(text)
         default:
@@ -46,8 +46,9 @@ extension StoreError {
         systemError == ENOSPC || systemError == EDQUOT || systemError == EFBIG
     }
 
-    private static func outOfDescriptors(_ systemError: Int32) -> Bool {
-        systemError == EMFILE || systemError == ENFILE || systemError == ENOMEM
+    /// Nobody forbids it: descriptors or memory have run out, or the disk fails.
+    private static func isPassing(_ systemError: Int32) -> Bool {
+        [EMFILE, ENFILE, ENOMEM, EIO, EINTR].contains(systemError)
     }
 
     private static func describe(code: Int32, systemError: Int32, what: String) -> String {

@@ -41,7 +41,11 @@ package final class SQLiteJobReader: JobReader {
         let tables = SQLiteRows.jobTables
         newest = try prepare(list(tables, "?2 = ?2", "jobs.key"))
         newestInState = try prepare(
-            list(tables, "state = ?2 AND state IN (4, 11, 12, 13)", "jobs.key"))
+            list(
+                """
+                troubled CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)
+                LEFT JOIN marks USING (key)
+                """, "troubled.state = ?2", "troubled.key"))
         newestRunning = try prepare(
             list(
                 "marks CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)", "?2 = ?2",
@@ -128,12 +132,8 @@ package final class SQLiteJobReader: JobReader {
             if row.integer(3) &+ step < since { return false }
         }
         if let batch = filter.batch, row.optionalText(10) != batch { return false }
-        do throws(FieldError) {
-            if let target = filter.target, try rows.name(row.integer(6)) != target { return false }
-            if let method = filter.method, try rows.name(row.integer(7)) != method { return false }
-        } catch {
-            throw .corrupt("the row of job \(row.integer(0)) names nothing")
-        }
+        if let target = filter.target, try rows.name(row.integer(6)) != target { return false }
+        if let method = filter.method, try rows.name(row.integer(7)) != method { return false }
         return true
     }
 

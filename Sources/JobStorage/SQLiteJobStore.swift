@@ -2,19 +2,18 @@
 // survives a crash of the process and of the machine, as far as the disk keeps its promise. Must
 // never go on after a failed fsync: what is on disk is then not known.
 
-import CSQLite
-import Glibc
 package import JobLogic
 
 package final class SQLiteJobStore: JobStore {
-    private let path: String
     let connection: SQLiteConnection
     let rows: SQLiteRows
     private let inserts: SQLiteInsert
     private let bodies: SQLiteBodies
     private let counters: SQLiteCounters
+    private let agenda: SQLiteAgenda
     private let control: SQLiteControl
     let reads: SQLiteWriterReads
+    private let log: SQLiteLog
     private var broken: StoreError?
     /// The largest key that a delete of the running transaction took away.
     private var deletedKey: Int64 = 0
@@ -22,14 +21,15 @@ package final class SQLiteJobStore: JobStore {
     /// Opens the store, and makes it when the file is absent or empty. Its folder must be there.
     /// - Parameter vfs: a registered SQLite VFS; nothing: the system's own.
     package init(path: String, vfs: String? = nil) throws(StoreError) {
-        self.path = path
         connection = try SQLiteConnection.openWriter(path: path, vfs: vfs)
         rows = try SQLiteRows(connection)
         inserts = try SQLiteInsert(rows)
         bodies = try SQLiteBodies(connection)
         counters = try SQLiteCounters(connection)
+        agenda = try SQLiteAgenda(connection)
         control = try SQLiteControl(connection)
         reads = try SQLiteWriterReads(rows)
+        log = SQLiteLog(connection, path: path, pageBytes: reads.pageBytes)
     }
 
     // MARK: Committing
@@ -116,6 +116,10 @@ package final class SQLiteJobStore: JobStore {
         let progress = new.job.progress
         if progress.hasHistory { try bodies.put(progress, responses: nil, key: order.id.key) }
         if progress.state == .running { try bodies.addMark(progress.mark, key: order.id.key) }
+        let place = SQLiteAgenda.Place(
+            state: progress.state, notBefore: progress.notBeforeMilliseconds,
+            expiresAt: order.expiresAtMilliseconds)
+        try agenda.move(order.id.key, from: nil, to: place)
         counters.changes.add(
             1, lane: Int64(order.lane.rawValue), state: Int64(progress.state.rawValue),
             batch: order.batch, uid: Int64(order.submitter.uid))
@@ -169,7 +173,7 @@ package final class SQLiteJobStore: JobStore {
         if head.state == .running { try bodies.removeMark(update.key) }
         if progress.state == .running { try bodies.addMark(progress.mark, key: update.key) }
         try bodies.put(progress, responses: update.responses, key: update.key)
-        move(head, to: progress.state)
+        try move(update.key, head, to: progress.state, notBefore: progress.notBeforeMilliseconds)
         return .done
     }
 
@@ -186,12 +190,13 @@ package final class SQLiteJobStore: JobStore {
         try control.delete.run()
         try bodies.removeAll(of: key)
         deletedKey = max(deletedKey, key.column)
-        move(head, to: nil)
+        try move(key, head, to: nil)
         return .done
     }
 
     private struct Head {
-        var state: JobState
+        var place: SQLiteAgenda.Place
+        var state: JobState { place.state }
         var lane: Int64
         var uid: Int64
         var batch: String?
@@ -205,11 +210,20 @@ package final class SQLiteJobStore: JobStore {
         guard let state = JobState(rawValue: UInt8(clamping: row.integer(0))) else {
             throw .corrupt("job \(key.rawValue) is in a state that is none")
         }
+        let place = SQLiteAgenda.Place(
+            state: state, notBefore: row.optionalInteger(4), expiresAt: row.optionalInteger(5))
         return Head(
-            state: state, lane: row.integer(1), uid: row.integer(2), batch: row.optionalText(3))
+            place: place, lane: row.integer(1), uid: row.integer(2), batch: row.optionalText(3))
     }
 
-    private func move(_ head: Head, to state: JobState?) {
+    /// The counters and the agenda after a change of state, or a delete.
+    private func move(
+        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil
+    ) throws(StoreError) {
+        let place = state.map {
+            SQLiteAgenda.Place(state: $0, notBefore: notBefore, expiresAt: head.place.expiresAt)
+        }
+        try agenda.move(key, from: head.place, to: place)
         counters.changes.add(
             -1, lane: head.lane, state: Int64(head.state.rawValue), batch: head.batch,
             uid: head.uid)
@@ -250,7 +264,7 @@ package final class SQLiteJobStore: JobStore {
         control.setState.bind(3, key.column)
         guard let head = try head(of: key) else { throw .corrupt("an index names a job that is not") }
         try control.setState.run()
-        move(head, to: .queued)
+        try move(key, head, to: .queued)
         guard let job = try rows.job(key) else { throw .bug("a promoted job is gone") }
         return QueuedJob(job: job, requests: try rows.messages(of: key, kind: .request))
     }
@@ -258,19 +272,15 @@ package final class SQLiteJobStore: JobStore {
     // MARK: The log and the file
 
     package func checkpoint(truncate: Bool) throws(StoreError) {
-        if truncate {
-            // an empty log would be truncated without any fsync: give it something to write
-            _ = try commit([.probe])
-        } else {
-            try refuseBroken()
+        // an empty log would be truncated without any fsync: give it something to write
+        if truncate { _ = try commit([.probe]) }
+        try refuseBroken()
+        do throws(StoreError) {
+            try log.checkpoint(truncate: truncate)
+        } catch {
+            if case .syncFailed = error { broken = error }
+            throw error
         }
-        let mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
-        let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, mode, nil, nil)
-        // busy, passive: a reader holds a part of the log; the next checkpoint takes it
-        if code == SQLITE_OK || (!truncate && code & 0xff == SQLITE_BUSY) { return }
-        let error = connection.error(code, what: "moving the log into \(path)")
-        if case .syncFailed = error { broken = error }
-        throw error
     }
 
     package func releaseFreePages(limit: Int) throws(StoreError) {
@@ -284,14 +294,10 @@ package final class SQLiteJobStore: JobStore {
     }
 
     package func size() throws(StoreError) -> StoreSize {
-        let pages = try reads.usedPages()
-        return StoreSize(usedBytes: pages * reads.pageBytes + logBytes)
+        StoreSize(usedBytes: try reads.usedPages() * reads.pageBytes + log.fileBytes)
     }
 
-    package var logBytes: Int64 {
-        var status = stat()
-        return stat(path + "-wal", &status) == 0 ? Int64(status.st_size) : 0
-    }
+    package var logBytes: Int64 { log.unmovedBytes }
 }
 
 extension JobProgress {

@@ -14,7 +14,7 @@ final class SQLiteRows {
 
     /// The columns of `job(from:)`, in its order, then the request.
     static let jobColumns = """
-        jobs.key, state, lane, orderKey, priority, uid, target, method, notBefore, expiresAt, \
+        jobs.key, jobs.state, lane, orderKey, priority, uid, target, method, notBefore, expiresAt, \
         batch, jobs.salt, rest, attemptCount, crashes, startedAt, endedAt, operationName, \
         checkpoint, error, attempts, marks.attempt, instance, slot, generation
         """
@@ -77,8 +77,10 @@ final class SQLiteRows {
 
     /// From a row of `jobColumns`.
     func job(from row: SQLiteStatement) throws(StoreError) -> Job {
+        let target = try name(row.integer(6))
+        let method = try name(row.integer(7))
         do throws(FieldError) {
-            var order = try order(from: row)
+            var order = try order(from: row, target: target, method: method)
             try order.decode(row.blob(12))
             return Job(order: order, progress: try progress(from: row))
         } catch {
@@ -86,7 +88,9 @@ final class SQLiteRows {
         }
     }
 
-    private func order(from row: SQLiteStatement) throws(FieldError) -> JobOrder {
+    private func order(
+        from row: SQLiteStatement, target: String, method: String
+    ) throws(FieldError) -> JobOrder {
         let priority = try row.narrow(4, Int32.self)
         let (step, far) = Int64(priority).multipliedReportingOverflow(
             by: JobOrder.priorityStepMilliseconds)
@@ -95,8 +99,8 @@ final class SQLiteRows {
             id: JobID(
                 key: JobKey(column: row.integer(0)), salt: UInt64(bitPattern: row.integer(11))),
             lane: LaneID(rawValue: try row.narrow(2, Int32.self)),
-            target: try name(row.integer(6)), method: try name(row.integer(7)),
-            priority: priority, submittedAtMilliseconds: row.integer(3) &+ step,
+            target: target, method: method, priority: priority,
+            submittedAtMilliseconds: row.integer(3) &+ step,
             expiresAtMilliseconds: row.optionalInteger(9),
             submitter: Submitter(uid: try row.narrow(5, UInt32.self), gid: 0, pid: 0),
             batch: row.optionalText(10), maxAttempts: 0, safety: .unsafe)
@@ -128,10 +132,12 @@ final class SQLiteRows {
     // MARK: Names
 
     /// Methods and targets are few and long: rows hold a number, and so does this process.
-    func name(_ id: Int64) throws(FieldError) -> String {
+    func name(_ id: Int64) throws(StoreError) -> String {
         if let name = names[id] { return name }
         nameByID.bind(1, id)
-        guard let found = try? nameByID.step(), found else { throw FieldError() }
+        guard try nameByID.step() else {
+            throw .corrupt("a job's row names a method or target that is not in the store")
+        }
         let name = nameByID.text(0)
         nameByID.reset()
         names[id] = name

@@ -30,25 +30,15 @@ final class SQLiteWriterReads {
             AND (orderKey, jobs.key) > (?, ?) ORDER BY orderKey, jobs.key LIMIT ?
             """)
         dueKeys = try prepare(
-            """
-            SELECT key FROM jobs WHERE state = 1 AND notBefore <= ?
-            ORDER BY notBefore, key LIMIT ?
-            """)
-        nextDue = try prepare(
-            """
-            SELECT notBefore FROM jobs WHERE state = 1 AND notBefore IS NOT NULL
-            ORDER BY notBefore LIMIT 1
-            """)
+            "SELECT key FROM agenda WHERE kind = 0 AND time <= ? ORDER BY time, key LIMIT ?")
+        nextDue = try prepare("SELECT time FROM agenda WHERE kind = 0 ORDER BY time LIMIT 1")
         overdue = try prepare(
             """
-            SELECT \(columns) FROM \(tables) WHERE state < 2 AND expiresAt IS NOT NULL
-            AND expiresAt <= ? ORDER BY expiresAt, jobs.key LIMIT ?
+            SELECT \(columns) FROM agenda CROSS JOIN jobs USING (key)
+            LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)
+            WHERE kind = 1 AND time <= ? ORDER BY time, agenda.key LIMIT ?
             """)
-        nextExpiry = try prepare(
-            """
-            SELECT expiresAt FROM jobs WHERE state < 2 AND expiresAt IS NOT NULL
-            ORDER BY expiresAt LIMIT 1
-            """)
+        nextExpiry = try prepare("SELECT time FROM agenda WHERE kind = 1 ORDER BY time LIMIT 1")
         marked = try prepare(
             """
             SELECT \(columns) FROM marks CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)

@@ -20,7 +20,11 @@ enum FileFault: Error, Equatable {
     }
 
     var isPermission: Bool {
-        if case .failed(let error) = self { error.errno == EACCES || error.errno == EPERM } else { false }
+        if case .failed(let error) = self {
+            error.errno == EACCES || error.errno == EPERM
+        } else {
+            false
+        }
     }
 
     var isMissing: Bool {

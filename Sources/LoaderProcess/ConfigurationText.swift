@@ -62,7 +62,8 @@ package enum ConfigurationText {
     }
 
     private static func string(_ text: CTOML_Text) -> String {
-        String(decoding: UnsafeRawBufferPointer(start: text.bytes, count: text.length), as: UTF8.self)
+        String(
+            decoding: UnsafeRawBufferPointer(start: text.bytes, count: text.length), as: UTF8.self)
     }
 
     /// The parser quotes what it met; a control character of it must not reach a terminal.

@@ -103,7 +103,8 @@ struct Places {
         guard let id = Groups.id(of: name) else {
             faults.add(
                 Complaint(
-                    file: file, place: nil, key: "listen.group", what: "there is no group \"\(name)\"",
+                    file: file, place: nil, key: "listen.group",
+                    what: "there is no group \"\(name)\"",
                     wanted: "name one that getent group shows"))
             return
         }

@@ -48,7 +48,8 @@ struct ServiceConfigText {
         while let key = try reader.nextKey() {
             let range = try reader.skipValue()
             if channelKeys.contains(key) {
-                let value = String(decoding: UnsafeRawBufferPointer(rebasing: text[range]), as: UTF8.self)
+                let value = String(
+                    decoding: UnsafeRawBufferPointer(rebasing: text[range]), as: UTF8.self)
                 parts.append("\"\(key)\":\(value)")
             }
         }
@@ -91,7 +92,8 @@ struct ServiceConfigText {
             return ConfigurationNode(place: place, value: try content(kind))
         }
 
-        private mutating func content(_ kind: JSONKind) throws(JSONError) -> ConfigurationNode.Value {
+        private mutating func content(_ kind: JSONKind) throws(JSONError) -> ConfigurationNode.Value
+        {
             switch kind {
             case .object: return try object()
             case .array: return try array()

@@ -58,8 +58,8 @@ struct TargetFiles {
         } catch {
             if error.isPermission {
                 faults.add(
-                    "\(key): \(path) cannot be read: \(error.what); give uid \(geteuid()) the right "
-                        + "to",
+                    "\(key): \(path) cannot be read: \(error.what); give uid \(geteuid()) the "
+                        + "right to",
                     exitCode: LoadExit.permission)
             } else {
                 complain(key, "\(path): \(error.what)", &faults)
@@ -105,8 +105,10 @@ struct TargetFiles {
             let near = services.prefix(5).joined(separator: ", ")
             complain(
                 "\(key).services", "\"\(service)\" is not in the target's descriptors",
-                services.isEmpty ? "they hold no service" : "they hold \(near)"
-                    + (services.count > 5 ? " and \(services.count - 5) more" : ""), &faults)
+                services.isEmpty
+                    ? "they hold no service"
+                    : "they hold \(near)"
+                        + (services.count > 5 ? " and \(services.count - 5) more" : ""), &faults)
         }
     }
 
@@ -185,8 +187,11 @@ enum PEM {
     static func kinds(in bytes: [UInt8]) -> [String] {
         var kinds: [String] = []
         var open: String?
-        for line in bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) where line.first == 0x2D {
-            guard line.count <= 80, let text = String(validating: line, as: UTF8.self) else { continue }
+        for line in bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
+        where line.first == 0x2D {
+            guard line.count <= 80, let text = String(validating: line, as: UTF8.self) else {
+                continue
+            }
             if let label = label(text, after: "-----BEGIN ") {
                 open = label
             } else if let label = label(text, after: "-----END "), label == open {

@@ -24,11 +24,14 @@ package struct Identity: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// "role=worker slot=3 gen=7 pid=812"; slot and gen only where they say something.
-    package var description: String {
+    package var description: String { "\(place) pid=\(pid)" }
+
+    /// "role=worker slot=3 gen=7": what is known before the process is there.
+    package var place: String {
         switch role {
-        case .supervisor, .loader: "role=\(role.rawValue) pid=\(pid)"
-        case .queue: "role=queue gen=\(generation) pid=\(pid)"
-        case .worker: "role=worker slot=\(slot) gen=\(generation) pid=\(pid)"
+        case .supervisor, .loader: "role=\(role.rawValue)"
+        case .queue: "role=queue gen=\(generation)"
+        case .worker: "role=worker slot=\(slot) gen=\(generation)"
         }
     }
 

@@ -110,7 +110,7 @@ struct CallHandler {
             ?? method.policy.timeoutMilliseconds
         let order = DirectOrder(
             target: method.target, method: method.descriptor.fullName,
-            priority: request.options.priority, metadata: metadata(request, method), request: wire,
+            priority: request.options.priority, metadata: request.options.metadata, request: wire,
             deadlineMonotonicNanoseconds: deadline(exchange, timeout),
             maxAttempts: request.options.maxAttempts ?? method.policy.callRetry.attempts,
             policy: method.policy)
@@ -125,10 +125,6 @@ struct CallHandler {
         let whole = UInt64(clamping: timeout).multipliedReportingOverflow(by: 1_000_000)
         guard !whole.overflow else { return 0 }
         return Clock.monotonicNanoseconds() &+ whole.partialValue &- UInt64(spent)
-    }
-
-    private func metadata(_ request: CallRequest, _ method: CallableMethod) -> [MetadataEntry] {
-        MetadataEntry.merged(request.options.metadata, catalog.targets[method.target].settings)
     }
 
     private func answer(
@@ -191,21 +187,6 @@ struct CallHandler {
         let spent = max(0, (NIODeadline.now() - exchange.receivedAt).nanoseconds) / 1_000_000
         let timeout = request.timeoutMilliseconds ?? method.policy.timeoutMilliseconds
         return max(0, timeout - spent)
-    }
-}
-
-extension MetadataEntry {
-    /// What the target's settings add; a caller's own entry of the same name goes before.
-    static func merged(
-        _ own: [MetadataEntry], _ target: SettingsTarget
-    ) -> [MetadataEntry] {
-        var merged = own
-        for entry in target.metadata
-        where !own.contains(where: { $0.name == entry.name.lowercased() }) {
-            merged.append(
-                MetadataEntry(name: entry.name.lowercased(), value: Array(entry.value.utf8)))
-        }
-        return merged
     }
 }
 

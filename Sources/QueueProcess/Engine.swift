@@ -128,8 +128,12 @@ final class Engine {
         case .load(let key): load(key)
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .findOverdue(let limit): findOverdue(limit: limit)
-        case .send(let worker, let dispatches): deliver(worker, .jobs(dispatches))
-        case .acknowledge(let worker, let leases): deliver(worker, .committed(leases))
+        case .send(let worker, let dispatches):
+            FaultPoint.reach(.queueBeforeSend)
+            deliver(worker, .jobs(dispatches))
+        case .acknowledge(let worker, let leases):
+            FaultPoint.reach(.queueBeforeAcknowledge)
+            deliver(worker, .committed(leases))
         case .cancel(let worker, let leases): deliver(worker, .cancel(leases))
         case .replace(let worker): askReplace(worker)
         case .accepted(let token, let id, let replayed):
@@ -173,6 +177,7 @@ final class Engine {
         isCommitting = true
         let mustSettle = needsSettling
         let started = Clock.monotonicNanoseconds()
+        FaultPoint.reach(.queueBeforeCommit)
         store.write({ store throws(StoreError) in
             if mustSettle { try store.checkpoint(truncate: true) }
             return try store.commit(batch)
@@ -181,6 +186,7 @@ final class Engine {
             measures.noteCommit(nanoseconds: Clock.monotonicNanoseconds() - started)
             switch result {
             case .success(let outcomes):
+                FaultPoint.reach(.queueAfterCommit)
                 if logic.trouble != nil {
                     log.notice("the store can write again; jobs are accepted and dispatched")
                 }

@@ -225,6 +225,27 @@ struct JobHandler {
         }
     }
 
+    /// The job is gone afterwards, so the answer is its id alone.
+    func purge(_ exchange: Exchange) {
+        guard let id = id(exchange) else { return }
+        let caller = caller(exchange)
+        service.readJob(id, bodies: false) { result in
+            switch result {
+            case .failure(let error): exchange.respond(error)
+            case .success(let stored):
+                guard caller.maySee(stored.job) else {
+                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+                }
+                service.engine.act(.purge, on: id) { result in
+                    switch result {
+                    case .failure(let refusal): exchange.respond(ConnectError(refusal))
+                    case .success: exchange.respondJSON(Array("{\"id\":\"\(id.text)\"}".utf8))
+                    }
+                }
+            }
+        }
+    }
+
     func resolve(_ exchange: Exchange) {
         exchange.collectBody(limit: JobHandler.envelopeBytes) { body in
             guard let succeeded = JobHandler.resolution(body) else {

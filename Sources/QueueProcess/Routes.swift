@@ -85,6 +85,7 @@ struct Routes {
         router.on(.delete, "/v1/jobs/{id}") { jobs.act(.cancel, $0) }
         router.on(.post, "/v1/jobs/{id}/retry") { jobs.act(.retry, $0) }
         router.on(.post, "/v1/jobs/{id}/resolve") { jobs.resolve($0) }
+        router.on(.post, "/v1/jobs/{id}/purge") { jobs.purge($0) }
         router.on(.post, "/v1/jobs:retry") { jobs.actOnMany(.retry, $0) }
         router.on(.post, "/v1/jobs:cancel") { jobs.actOnMany(.cancel, $0) }
         router.on(.post, "/v1/jobs:purge") { jobs.actOnMany(.purge, $0) }

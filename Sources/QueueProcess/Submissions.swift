@@ -8,8 +8,6 @@ import Ops
 import Schema
 import Settings
 
-typealias SettingsTarget = Settings.Target
-
 extension Service {
     func submission(
         _ options: CallOptions, _ method: CallableMethod, _ requests: [[UInt8]],
@@ -24,7 +22,7 @@ extension Service {
             expiresAtMilliseconds: options.expiresAtMilliseconds,
             timeoutMilliseconds: timeoutMilliseconds, submitter: submitter,
             idempotencyKey: options.key, batch: options.batch,
-            metadata: MetadataEntry.merged(options.metadata, target),
+            metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
             safety: method.policy.safety)
         return Submission(

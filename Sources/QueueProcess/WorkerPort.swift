@@ -268,6 +268,7 @@ final class WorkerLink: ChannelInboundHandler {
         context.eventLoop.assumeIsolated().execute { [self] in
             isFlushPlanned = false
             self.context?.flush()
+            FaultPoint.reach(.queueAfterSend)
         }
     }
 }

@@ -99,6 +99,7 @@ struct Decoder: ~Copyable {
         tables = schema.tables.view
         self.bytes = bytes
         self.writer = writer
+        notes.reserveCapacity(32)
     }
 
     func fault(_ message: String, at offset: Int) -> WireFault {

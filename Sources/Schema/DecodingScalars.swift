@@ -63,11 +63,9 @@ extension Decoder {
 
     mutating func writeString(_ reader: inout WireReader) throws(WireFault) {
         let start = reader.offset
-        let text = rest(&reader)
-        if let bad = firstInvalidUTF8(text) {
+        if let bad = writer.string(checking: rest(&reader)) {
             throw fault("text that is not UTF-8", at: start + bad)
         }
-        writer.string(utf8: text)
     }
 
     private mutating func writeEnum(
@@ -152,7 +150,11 @@ extension Decoder {
         return isDropped ? nil : pair
     }
 
-    private func keyBits(_ field: FieldEntry, _ reader: inout WireReader) throws(WireFault) -> UInt64 {
+    private func keyBits(
+        _ field: FieldEntry, _ reader: inout WireReader
+    ) throws(WireFault)
+        -> UInt64
+    {
         switch field.type {
         case .fixed32, .sfixed32: UInt64(try reader.fixed32())
         case .fixed64, .sfixed64: try reader.fixed64()

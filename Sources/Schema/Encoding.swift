@@ -202,7 +202,8 @@ struct Encoder: ~Copyable {
             let mark = out.beginLength()
             try encodeMapKey(keyField, key)
             let kind = try reader.peek()
-            if kind == .null, !(valueField.type == .message && valueField.flags.contains(.takesNull))
+            if kind == .null,
+                !(valueField.type == .message && valueField.flags.contains(.takesNull))
             {
                 throw fail("null cannot be a value of a map", at: reader.offset)
             }

@@ -19,7 +19,8 @@ extension Encoder {
             throw fail("@type is missing, which says what this is", at: start)
         }
         let url = reader.string(token)
-        let name = url.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let name =
+            url.utf8.lastIndex(of: UInt8(ascii: "/"))
             .map { String(url[url.utf8.index(after: $0)...]) } ?? url
         guard let index = schema.messagesByName[name] else {
             throw fail("no message of this type is in the descriptors", at: token.start - 1)

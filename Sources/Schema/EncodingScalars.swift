@@ -1,10 +1,9 @@
-// JSON to protobuf: numbers, booleans, strings, bytes and enums, in all the forms that protobuf's
-// JSON allows for each.
+// JSON to protobuf: strings, booleans and numbers, in all the forms that protobuf's JSON allows.
 
 extension Encoder {
     /// Writes the tag where the placement asks for it; false when the value is to be left out.
     @inline(__always)
-    private mutating func begin(
+    mutating func begin(
         _ field: FieldEntry, _ placement: Placement, isDefault: Bool
     ) -> Bool {
         switch placement {
@@ -85,7 +84,7 @@ extension Encoder {
 
     // MARK: whole numbers
 
-    private mutating func readWhole(
+    mutating func readWhole(
         _ kind: JSONKind
     ) throws(JSONError) -> (number: WholeNumber, offset: Int) {
         switch kind {
@@ -111,7 +110,7 @@ extension Encoder {
         return value
     }
 
-    private func wholeIfNumber(_ token: JSONToken, plain: Bool = false) -> WholeNumber? {
+    func wholeIfNumber(_ token: JSONToken, plain: Bool = false) -> WholeNumber? {
         func whole(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> WholeNumber? {
             guard let number = numberFilling(text, range), number.isPlainInteger || !plain else {
                 return nil
@@ -227,87 +226,10 @@ extension Encoder {
         }
         return value
     }
-
-    // MARK: bytes and enums
-
-    private mutating func encodeBytes(
-        _ field: FieldEntry, _ placement: Placement
-    ) throws(JSONError) {
-        let token = try reader.readStringToken()
-        guard begin(field, placement, isDefault: token.start == token.end) else { return }
-        let mark = out.beginLength()
-        let reader = reader
-        let isValid = out.put(upTo: (token.end - token.start) * 3 / 4 + 3) { room in
-            guard token.hasEscapes else {
-                return decodeBase64(
-                    UnsafeRawBufferPointer(rebasing: reader.text[token.start..<token.end]),
-                    into: room)
-            }
-            return reader.bytes(token).withUnsafeBytes { decodeBase64($0, into: room) }
-        }
-        guard isValid else { throw fail("this string should be base64", at: token.start - 1) }
-        out.endLength(mark)
-    }
-
-    private mutating func encodeEnum(
-        _ field: FieldEntry, _ kind: JSONKind, _ placement: Placement
-    ) throws(JSONError) {
-        let entry = tables.enums[Int(field.target)]
-        let offset = reader.offset
-        let number: Int32
-        switch kind {
-        case .null where entry.isNullValue:
-            try reader.readNull()
-            number = 0
-        case .string:
-            number = try enumNumber(try reader.readStringToken(), entry, field)
-        case .number:
-            number = try checked(try readWhole(kind).number, entry, field, offset)
-        case .object, .array, .bool, .null:
-            throw fail("a value of an enum should stand here, not \(kind.phrase)", at: offset)
-        }
-        guard begin(field, placement, isDefault: number == 0) else { return }
-        out.put(varint: UInt64(bitPattern: Int64(number)))
-    }
-
-    /// By name; plain digits in a string are taken too, as json_format takes them.
-    private func enumNumber(
-        _ token: JSONToken, _ entry: EnumEntry, _ field: FieldEntry
-    ) throws(JSONError) -> Int32 {
-        var place: Int32 = -1
-        if token.hasEscapes {
-            place = reader.bytes(token).withUnsafeBytes {
-                tables.find($0, entry.slotStart, entry.slotMask)
-            }
-        } else {
-            let name = UnsafeRawBufferPointer(rebasing: reader.text[token.start..<token.end])
-            place = tables.find(name, entry.slotStart, entry.slotMask)
-        }
-        if place >= 0 { return tables.enumValues[Int(place)].number }
-        guard let value = wholeIfNumber(token, plain: true) else {
-            throw fail(
-                "\(schema.enumNames[Int(field.target)]) has no value of this name",
-                at: token.start - 1)
-        }
-        return try checked(value, entry, field, token.start - 1)
-    }
-
-    private func checked(
-        _ value: WholeNumber, _ entry: EnumEntry, _ field: FieldEntry, _ offset: Int
-    ) throws(JSONError) -> Int32 {
-        guard let wide = value.int64, let number = Int32(exactly: wide) else {
-            throw fail("a number beyond the range of an enum", at: offset)
-        }
-        if entry.isClosed, tables.enumValueIndex(entry, number: number) < 0 {
-            throw fail(
-                "\(schema.enumNames[Int(field.target)]) has no value of this number", at: offset)
-        }
-        return number
-    }
 }
 
 /// The number that fills `range` wholly, if it is one.
-private func numberFilling(
+func numberFilling(
     _ text: UnsafeRawBufferPointer, _ range: Range<Int>
 ) -> JSONNumber? {
     var reader = JSONReader(text, range: range)

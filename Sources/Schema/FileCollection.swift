@@ -65,9 +65,8 @@ struct FileCollector {
     func finished() throws(SchemaError) -> [LabelledFile] {
         try checkImports()
         let declared = Set(files.flatMap { topLevelNames($0.file) })
-        let carried = wellKnownFiles().filter { file in
-            indexByName[file.name] == nil
-                && declared.isDisjoint(with: topLevelNames(file))
+        let carried = wellKnownFiles().filter {
+            declared.isDisjoint(with: topLevelNames($0))
         }
         return files + carried.map { LabelledFile(label: "built in", file: $0) }
     }
@@ -102,7 +101,9 @@ struct FileCollector {
                 if waiting[importer] == 0 { ready.append(importer) }
             }
         }
-        guard struck < files.count, let stuck = waiting.firstIndex(where: { $0 > 0 }) else { return }
+        guard struck < files.count, let stuck = waiting.firstIndex(where: { $0 > 0 }) else {
+            return
+        }
         throw SchemaError(
             label: files[stuck].label,
             message: "the imports of \(files[stuck].file.name) lead in a circle")

@@ -234,7 +234,8 @@ package struct JSONReader {
     package mutating func expectEnd() throws(JSONError) {
         skipSpace()
         guard offset == end else {
-            throw fail("the text should end here, but goes on with \(shown(at: offset))", at: offset)
+            throw fail(
+                "the text should end here, but goes on with \(shown(at: offset))", at: offset)
         }
     }
 

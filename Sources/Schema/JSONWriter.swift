@@ -153,6 +153,18 @@ package struct JSONWriter: Sendable {
         putQuoted(utf8)
     }
 
+    /// A string given as bytes that claim to be UTF-8; if they are not, writes nothing and returns
+    /// where the first fault is.
+    mutating func string(checking text: UnsafeRawBufferPointer) -> Int? {
+        if firstNotPlain(text, from: 0, andNotASCII: true) < text.count,
+            let bad = firstInvalidUTF8(text)
+        {
+            return bad
+        }
+        string(utf8: text)
+        return nil
+    }
+
     /// Bytes as a string of base64 (RFC 4648 section 4); unpadded where Connect asks for it.
     package mutating func base64(_ data: UnsafeRawBufferPointer, padded: Bool = true) {
         startValue()
@@ -183,8 +195,8 @@ package struct JSONWriter: Sendable {
         let isMinusZero = text == "-0.0"
         var text = text
         text.withUTF8 { digits in
-            // Swift writes whole numbers with ".0", which JSON does not need; but minus zero without
-            // it would be read as the integer 0 by some.
+            // Swift writes whole numbers with ".0", which JSON does not need; but minus zero
+            // without it would be read as the integer 0 by some.
             let isWhole =
                 digits.count > 2 && !isMinusZero && digits[digits.count - 1] == UInt8(ascii: "0")
                 && digits[digits.count - 2] == UInt8(ascii: ".")
@@ -227,7 +239,7 @@ package struct JSONWriter: Sendable {
 func appendEscaped(_ text: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
     var start = 0
     while true {
-        let stop = firstToEscape(text, from: start)
+        let stop = firstNotPlain(text, from: start, andNotASCII: false)
         bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<stop]))
         guard stop < text.count else { return }
         appendEscape(text[stop], to: &bytes)
@@ -235,8 +247,12 @@ func appendEscaped(_ text: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
     }
 }
 
-/// Eight bytes at a time, as the reader's strings do it.
-private func firstToEscape(_ text: UnsafeRawBufferPointer, from place: Int) -> Int {
+/// The first byte that must be escaped, or, if asked for, that is not ASCII. Eight bytes at a time,
+/// as the reader's strings do it.
+@inline(__always)
+private func firstNotPlain(
+    _ text: UnsafeRawBufferPointer, from place: Int, andNotASCII: Bool
+) -> Int {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let highs: UInt64 = 0x8080_8080_8080_8080
     var at = place
@@ -246,13 +262,14 @@ private func firstToEscape(_ text: UnsafeRawBufferPointer, from place: Int) -> I
         let slash = word ^ (ones &* 0x5C)
         let found =
             (((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)
-                | ((word &- ones &* 0x20) & ~word)) & highs
+                | ((word &- ones &* 0x20) & ~word) | (andNotASCII ? word : 0)) & highs
         if found != 0 { return at + found.trailingZeroBitCount >> 3 }
         at += 8
     }
     while at < text.count {
         let byte = text[at]
         if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return at }
+        if andNotASCII, byte >= 0x80 { return at }
         at += 1
     }
     return at

@@ -49,21 +49,8 @@ package struct Schema: Sendable {
     /// protobuf's own implementations take.
     package static let depthLimit = 100
 
-    /// All services, sorted by full name.
-    package let services: [ServiceDescriptor]
-
-    let tables: SchemaTables
-    let methodsByPath: [String: MethodDescriptor]
-    let serviceIndexByName: [String: Int]
-    let messagesByName: [String: Int32]
-    let enumsByName: [String: Int32]
-    /// Full names by handle.
-    let messageNames: [String]
-    let enumNames: [String]
-    /// For describing: the oneofs of each message that has any (synthetic ones left out).
-    let oneofNames: [Int32: [String]]
-    /// For describing: the defaults that proto2 fields declare, by index of the field.
-    let fieldDefaults: [Int32: String]
+    /// One reference, so that handing a schema on costs one count.
+    private let contents: SchemaContents
 
     /// Reads and checks serialized `google.protobuf.FileDescriptorSet`s. `label` names a set in
     /// errors, usually by its file. A file that stands in several sets must be the same in all.
@@ -76,38 +63,34 @@ package struct Schema: Sendable {
         self = try builder.build()
     }
 
-    init(
-        services: [ServiceDescriptor], tables: SchemaTables, names: SchemaNames
-    ) {
-        self.services = services
-        self.tables = tables
-        var methods: [String: MethodDescriptor] = [:]
-        var serviceIndex: [String: Int] = [:]
-        for (index, service) in services.enumerated() {
-            serviceIndex[service.fullName] = index
-            for method in service.methods { methods[method.fullName] = method }
-        }
-        methodsByPath = methods
-        serviceIndexByName = serviceIndex
-        messagesByName = names.messagesByName
-        enumsByName = names.enumsByName
-        messageNames = names.messageNames
-        enumNames = names.enumNames
-        oneofNames = names.oneofNames
-        fieldDefaults = names.fieldDefaults
+    init(services: [ServiceDescriptor], tables: SchemaTables, names: SchemaNames) {
+        contents = SchemaContents(services: services, tables: tables, names: names)
     }
+
+    /// All services, sorted by full name.
+    package var services: [ServiceDescriptor] { contents.services }
+
+    var tables: SchemaTables { contents.tables }
+    var messagesByName: [String: Int32] { contents.names.messagesByName }
+    /// Full names by handle.
+    var messageNames: [String] { contents.names.messageNames }
+    var enumNames: [String] { contents.names.enumNames }
+    /// The oneofs of each message that has any (those that `optional` makes up left out).
+    var oneofNames: [Int32: [String]] { contents.names.oneofNames }
+    /// The defaults that proto2 fields declare, by the field's place in the tables.
+    var fieldDefaults: [Int32: String] { contents.names.fieldDefaults }
 
     // MARK: lookups
 
     package func service(named name: String) -> ServiceDescriptor? {
-        serviceIndexByName[name].map { services[$0] }
+        contents.serviceIndexByName[name].map { contents.services[$0] }
     }
 
     /// The method by `package.Service/Method`, without a slash before it.
-    package func method(_ path: String) -> MethodDescriptor? { methodsByPath[path] }
+    package func method(_ path: String) -> MethodDescriptor? { contents.methodsByPath[path] }
 
     package func method(service: String, name: String) -> MethodDescriptor? {
-        methodsByPath["\(service)/\(name)"]
+        contents.methodsByPath["\(service)/\(name)"]
     }
 
     /// The message by its full name, such as `google.protobuf.Any`; without a dot before it.
@@ -116,8 +99,31 @@ package struct Schema: Sendable {
     }
 
     package func `enum`(named name: String) -> EnumHandle? {
-        enumsByName[name].map { EnumHandle(index: $0) }
+        contents.names.enumsByName[name].map { EnumHandle(index: $0) }
     }
 
     package func name(of message: MessageHandle) -> String { messageNames[Int(message.index)] }
+}
+
+/// What a schema holds; immutable once made.
+private final class SchemaContents: Sendable {
+    let services: [ServiceDescriptor]
+    let tables: SchemaTables
+    let names: SchemaNames
+    let methodsByPath: [String: MethodDescriptor]
+    let serviceIndexByName: [String: Int]
+
+    init(services: [ServiceDescriptor], tables: SchemaTables, names: SchemaNames) {
+        self.services = services
+        self.tables = tables
+        self.names = names
+        var methods: [String: MethodDescriptor] = [:]
+        var serviceIndex: [String: Int] = [:]
+        for (index, service) in services.enumerated() {
+            serviceIndex[service.fullName] = index
+            for method in service.methods { methods[method.fullName] = method }
+        }
+        methodsByPath = methods
+        serviceIndexByName = serviceIndex
+    }
 }

@@ -8,7 +8,7 @@
 // It walks nested messages by recursion, which the parser has bounded.
 
 /// What the schema keeps of names, by handle and by name.
-struct SchemaNames {
+struct SchemaNames: Sendable {
     var messagesByName: [String: Int32] = [:]
     var enumsByName: [String: Int32] = [:]
     var messageNames: [String] = []
@@ -104,8 +104,9 @@ struct SchemaBuilder {
 
     func checkIdentifier(_ name: String, _ fileIndex: Int) throws(SchemaError) {
         let isWord = name.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "_") || isDigit(byte) || byte | 0x20 >= UInt8(ascii: "a")
-                && byte | 0x20 <= UInt8(ascii: "z")
+            byte == UInt8(ascii: "_") || isDigit(byte)
+                || byte | 0x20 >= UInt8(ascii: "a")
+                    && byte | 0x20 <= UInt8(ascii: "z")
         }
         guard isWord, let first = name.utf8.first, !isDigit(first) else {
             throw failure(fileIndex, "\"\(name)\" is not a name that protobuf allows")

@@ -1,15 +1,15 @@
-// The builder's second step: every field, extension and method is resolved and checked.
+// The builder's second step: every field and extension is resolved and checked.
 
 extension SchemaBuilder {
     /// What a type's name stands for.
-    private enum Reference {
+    enum Reference {
         case message(Int32)
         case enumeration(Int32)
     }
 
     /// Finds a type. A name with a dot before it is full; any other is looked for in the scope
     /// and then outwards, as protoc does.
-    private func resolve(_ name: String, from scope: String) -> Reference? {
+    func resolve(_ name: String, from scope: String) -> Reference? {
         if name.utf8.first == UInt8(ascii: ".") { return find(String(name.dropFirst())) }
         var scope = Substring(scope)
         while true {
@@ -99,7 +99,9 @@ extension SchemaBuilder {
         let isProto3 = files[fileIndex].file.syntax == .proto3
         if entry.shape == .repeated {
             if entry.type.isPackable, field.packed ?? isProto3 { entry.flags.insert(.packed) }
-        } else if !isProto3 || field.isProto3Optional || entry.target >= 0 && entry.type != .enumeration {
+        } else if !isProto3 || field.isProto3Optional
+            || entry.target >= 0 && entry.type != .enumeration
+        {
             entry.flags.insert(.hasPresence)
         }
         setTag(&entry)
@@ -251,57 +253,6 @@ extension SchemaBuilder {
             entry.type == .enumeration
             ? names.enumNames[Int(entry.target)] : names.messageNames[Int(entry.target)]
         return ".\(name)" == typeName
-    }
-
-    // MARK: services
-
-    func linkServices() throws(SchemaError) -> [ServiceDescriptor] {
-        var services: [ServiceDescriptor] = []
-        for (fileIndex, entry) in files.enumerated() {
-            for service in entry.file.services {
-                services.append(try link(service, fileIndex))
-            }
-        }
-        return services.sorted { $0.fullName < $1.fullName }
-    }
-
-    private func link(
-        _ service: ServiceDescription, _ fileIndex: Int
-    ) throws(SchemaError) -> ServiceDescriptor {
-        let fullName = qualified(service.name, in: files[fileIndex].file.package)
-        var methods: [MethodDescriptor] = []
-        var seen: Set<String> = []
-        for method in service.methods {
-            try checkIdentifier(method.name, fileIndex)
-            guard seen.insert(method.name).inserted else {
-                throw failure(
-                    fileIndex, "\(fullName) declares the method \"\(method.name)\" twice")
-            }
-            let input = try messageIndex(method.input, fullName, method.name, fileIndex)
-            let output = try messageIndex(method.output, fullName, method.name, fileIndex)
-            methods.append(
-                MethodDescriptor(
-                    fullName: "\(fullName)/\(method.name)", service: fullName, name: method.name,
-                    input: MessageHandle(index: input), output: MessageHandle(index: output),
-                    inputName: names.messageNames[Int(input)],
-                    outputName: names.messageNames[Int(output)],
-                    isClientStreaming: method.isClientStreaming,
-                    isServerStreaming: method.isServerStreaming, options: method.options))
-        }
-        return ServiceDescriptor(
-            fullName: fullName, methods: methods, defaultHost: service.defaultHost,
-            oauthScopes: service.oauthScopes, apiVersion: service.apiVersion)
-    }
-
-    private func messageIndex(
-        _ typeName: String, _ service: String, _ method: String, _ fileIndex: Int
-    ) throws(SchemaError) -> Int32 {
-        guard case .message(let index)? = resolve(typeName, from: service) else {
-            throw failure(
-                fileIndex,
-                "\(service)/\(method) uses the message \"\(typeName)\", which is not declared")
-        }
-        return index
     }
 }
 

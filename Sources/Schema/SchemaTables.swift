@@ -219,7 +219,8 @@ func nameHash(_ name: UnsafeRawBufferPointer) -> UInt32 {
             rest = name.loadUnaligned(fromByteOffset: name.count - 8, as: UInt64.self)
         } else if name.count >= 4 {
             rest = UInt64(name.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
-            rest |= UInt64(name.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self)) << 32
+            rest |=
+                UInt64(name.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self)) << 32
         } else {
             while at < name.count {
                 rest = rest << 8 | UInt64(name[at])

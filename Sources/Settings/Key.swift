@@ -63,13 +63,15 @@ struct Key<Owner>: Sendable {
     }
 
     static func integer(
-        _ name: String, _ range: ClosedRange<Int64>, _ path: any WritableKeyPath<Owner, Int> & Sendable
+        _ name: String, _ range: ClosedRange<Int64>,
+        _ path: any WritableKeyPath<Owner, Int> & Sendable
     ) -> Key {
         number(name, .integer(range), path)
     }
 
     static func size(
-        _ name: String, _ range: ClosedRange<Int64>, _ path: any WritableKeyPath<Owner, Int> & Sendable
+        _ name: String, _ range: ClosedRange<Int64>,
+        _ path: any WritableKeyPath<Owner, Int> & Sendable
     ) -> Key {
         number(name, .size(range), path)
     }

@@ -72,7 +72,9 @@ package struct ServiceConfig {
         }
         var names: [Settings.MethodName] = []
         for element in elements {
-            guard reading.entries(element, "\(key).name", "write an object") != nil else { continue }
+            guard reading.entries(element, "\(key).name", "write an object") != nil else {
+                continue
+            }
             let service = optionalText(element, "service", key)
             let name = Settings.MethodName(
                 service: service, method: optionalText(element, "method", key))

@@ -20,7 +20,7 @@ extension Settings {
         package var certificatePath = ""
         /// `key`: PEM file of the client's private key; given exactly when `cert` is.
         package var keyPath = ""
-        /// `authority`: the name expected of the server and sent as `:authority`; "" is the address's.
+        /// `authority`: the name expected of the server, sent as `:authority`; "": the address.
         package var authority = ""
         /// `timeout`: for methods that the service config does not name; nil: `[defaults]` decide.
         package var timeoutMilliseconds: Int64?

@@ -55,7 +55,8 @@ extension ValueReading {
     static let attemptsMax: Int64 = 3_000
 
     mutating func retry(_ node: ConfigurationNode, _ key: String) -> RetrySettings? {
-        let wanted = "write { attempts = 5, initial = \"100ms\", max = \"60s\", "
+        let wanted =
+            "write { attempts = 5, initial = \"100ms\", max = \"60s\", "
             + "multiplier = 1.3, codes = [\"UNAVAILABLE\"] }"
         guard let entries = entries(node, key, wanted) else { return nil }
         let names = ["attempts", "initial", "max", "multiplier", "codes"]

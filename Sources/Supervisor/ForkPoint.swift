@@ -129,11 +129,10 @@ struct ForkPoint {
 
     private func forkProcess(_ place: Place, _ given: [CInt]) -> pid_t {
         let identity = place.identity(pid: 0)
-        let label = "\(identity)".replacing(" pid=0", with: "")
         let score = place.role == .queue ? Self.queueOomScore : Self.workerOomScore
         let drain = settings?.limits.drainMilliseconds ?? 0
         return identity.threadName.withCString { name in
-            label.withCString { label in
+            identity.place.withCString { label in
                 given.withUnsafeBufferPointer { table -> pid_t in
                     guard let first = table.baseAddress else { return -1 }
                     var child = CFork_child(

@@ -25,11 +25,21 @@ struct LoaderStep {
             throw StartFailure(
                 exitCode: error.exitCode, sentence: "the loader: \(error.sentence)", log: log)
         }
+        return try attend(pid, link)
+    }
+
+    /// Until the loader is gone, which its link's end of file tells.
+    private func attend(_ pid: pid_t, _ link: OpenFile) throws(StartFailure) -> OpenFile? {
         let deadline = Clock.monotonicMilliseconds() + Self.patienceMilliseconds
+        var bundle: OpenFile?
         while Clock.monotonicMilliseconds() < deadline {
             var wanted = pollfd(fd: link.number, events: Int16(POLLIN), revents: 0)
             if poll(&wanted, 1, CInt(Self.sliceMilliseconds)) > 0 {
-                return try finish(pid, receive(link))
+                switch receive(link) {
+                case .bundle(let file): bundle = file
+                case .other: break
+                case .end: return try finish(pid, bundle)
+                }
             }
             if StartSignals.wait(milliseconds: 0) {
                 end(pid)
@@ -44,16 +54,24 @@ struct LoaderStep {
             log: log)
     }
 
-    /// The bundle, if the packet is one; nil at end of file or for anything else.
-    private func receive(_ link: OpenFile) -> OpenFile? {
+    private enum Packet {
+        case bundle(OpenFile)
+        /// Not a bundle: without one the loader's end is an error anyway.
+        case other
+        case end
+    }
+
+    private func receive(_ link: OpenFile) -> Packet {
         let limit = SupervisorLinkFrame.bytesPerFrame
         guard let received = try? DescriptorPassing.receive(limit: limit, from: link.number) else {
-            return nil
+            return .end
         }
+        if received.bytes.isEmpty { return .end }
         let report = try? SupervisorLinkFrame.decodeReport(received.bytes)
-        guard report?.report == .bundle else { return nil }
-        guard let file = received.takeDescriptor() else { return nil }
-        return MemoryFile.isSealed(file.number) ? OpenFile(file) : nil
+        guard report?.report == .bundle, let file = received.takeDescriptor(),
+            MemoryFile.isSealed(file.number)
+        else { return .other }
+        return .bundle(OpenFile(file))
     }
 
     private func finish(_ pid: pid_t, _ bundle: OpenFile?) throws(StartFailure) -> OpenFile? {

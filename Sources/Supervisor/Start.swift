@@ -48,6 +48,7 @@ struct Start {
             forkPoint: forkPoint, settings: settings, log: log, startedAt: startedAt)
         let exitCode = try pool.run()
         forkPoint.sockets?.unlinkOwn()
+        log.notice("stopped with exit code \(exitCode)")
         return exitCode
     }
 

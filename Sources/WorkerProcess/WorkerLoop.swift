@@ -76,7 +76,9 @@ final class WorkerLoop {
         let notStarted = runner.takeNotStarted()
         if !notStarted.isEmpty { handle(.notStarted(notStarted)) }
         let ended = runner.takeEnded()
-        if !ended.isEmpty { handle(.ended(ended)) }
+        guard !ended.isEmpty else { return }
+        FaultPoint.reach(.workerBeforeOutcome)
+        handle(.ended(ended))
     }
 
     private func takeChangedTargets() -> [TargetState] {
@@ -107,7 +109,10 @@ final class WorkerLoop {
             log.warning("closing the link to the queue: it sent \(reason)", cause: "link refused")
             link.disconnect()
         case .send(let message): send(message)
-        case .start(let number, let order): runner.start(number, order)
+        case .start(let number, let order):
+            FaultPoint.reach(.workerAfterTake)
+            runner.start(number, order)
+            FaultPoint.reach(.workerAfterStart)
         case .cancel(let number): runner.cancel(number)
         case .report(let report): supervisor.send(report)
         case .measure:
@@ -128,6 +133,9 @@ final class WorkerLoop {
     private func flush() {
         guard !outgoing.isEmpty else { return }
         link.send(outgoing)
+        if outgoing.contains(where: { $0.kind == .outcomes }) {
+            FaultPoint.reach(.workerAfterOutcome)
+        }
         outgoing.removeAll(keepingCapacity: true)
     }
 
@@ -150,6 +158,7 @@ final class WorkerLoop {
     /// Waits until the queue has everything, and after a cut also until it has read it, so that the
     /// goodbye overtakes the news of this process's end.
     private func sayLastWords() {
+        FaultPoint.reach(.workerBeforeGoodbye)
         flush()
         let limit = Clock.monotonicNanoseconds() + Self.flushNanoseconds
         while !link.finishSending(), Clock.monotonicNanoseconds() < limit {

@@ -171,10 +171,13 @@ const char *fault_disk_name(void) {
     return fault_vfs.zName;
 }
 
-void fault_disk_heal(void) { memset(&plan, 0, sizeof plan); }
+void fault_disk_heal(void) {
+    plan.operations = 0;
+    plan.death = 0;
+}
 
 void fault_disk_plan(int operations, int nth, int code, int stays, int torn) {
-    fault_disk_heal();
+    memset(&plan, 0, sizeof plan);
     plan.operations = operations;
     plan.countdown = nth;
     plan.code = code;
@@ -183,7 +186,7 @@ void fault_disk_plan(int operations, int nth, int code, int stays, int torn) {
 }
 
 void fault_disk_plan_death(int operations, int nth) {
-    fault_disk_heal();
+    memset(&plan, 0, sizeof plan);
     plan.operations = operations;
     plan.countdown = nth;
     plan.death = 1;

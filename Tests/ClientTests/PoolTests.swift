@@ -19,7 +19,7 @@ import Testing
         """
     static let targets = """
         {"targets":[{"name":"t","address":"localhost:1","state":"down","queued":12,"inFlight":3,\
-        "services":["a.B"],"ages":{"1s":2,"10s":10}}]}
+        "services":["a.B"],"ages":{"oldestSeconds":75.5,"1s":2,"10s":10},"reason":"refused"}]}
         """
 
     static func daemon(health: Int = 200, _ report: String) -> FakeDaemon {
@@ -61,6 +61,9 @@ import Testing
         #expect(workers.contains("ready"))
         let targets = prong("targets", socket: daemon.path).output
         #expect(targets.contains("WAITING SINCE  1s  10s"))
+        #expect(
+            targets.contains(
+                "t       down       12  1m 15s          3  localhost:1  a.B       refused"))
         #expect(targets.contains("t               2   10"))
         #expect(prong("targets", "--json", socket: daemon.path).output == Self.targets + "\n")
         #expect(prong("workers", "--json", socket: daemon.path).output.hasPrefix("{\"workers\""))

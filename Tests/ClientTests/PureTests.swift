@@ -327,6 +327,9 @@ import Testing
         #expect(
             try result(#"{"line":1,"error":{"code":"x"}}"#) == .failed(Array(#"{"code":"x"}"#.utf8))
         )
+        #expect(
+            try result(#"{"line":1,"state":"succeeded","responseBase64":"AA=="}"#)
+                == .succeeded(Array(#"{"responseBase64":"AA=="}"#.utf8)))
         #expect(try result(#"{"line":1,"state":"running","id":"a"}"#) == .unfinished)
         #expect(throws: JSONFault.self) { try result(#"{"state":"failed"}"#) }
         #expect(throws: JSONFault.self) { try result(#"{"line":0}"#) }

@@ -20,6 +20,7 @@ package final class Daemon: @unchecked Sendable {
 
     package var socketPath: String { folder.file("prong.sock") }
     package var storePath: String { folder.file("state/prong.db") }
+    package var lockPath: String { "\(storePath).lock" }
     package var configPath: String { folder.file("prong.toml") }
     package var logPath: String { folder.file("log") }
     package var log: String { textOfFile(logPath) }
@@ -63,7 +64,8 @@ package final class Daemon: @unchecked Sendable {
         let child = child ?? process
         try eventually("prongd is ready", within: seconds) {
             if let ending = child?.poll() {
-                throw HarnessFailure("prongd ended: \(ending)\n\(lastLines(20, of: log))")
+                throw HarnessFailure(
+                    "prongd ended: \(ending)\n\(lastLines(20, of: log))", isFinal: true)
             }
             let answer = try request("GET", "/readyz", within: 5)
             return answer.status == 200 ? true : nil
@@ -131,7 +133,7 @@ package final class Daemon: @unchecked Sendable {
             _ = try? child.wait(within: keepEvidence ? 3 : 15)
             child.end()
         }
-        let holders = ProcessFacts.holding(folder.file("state/STORE.lock"))
+        let holders = ProcessFacts.holding(lockPath)
         for pid in knownFamily.union(holders) where belongs(pid) { kill(pid, SIGKILL) }
         if !keepEvidence { folder.remove() }
     }

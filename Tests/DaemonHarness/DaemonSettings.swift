@@ -21,6 +21,7 @@ package struct TargetSettings: Sendable {
         """
         [targets.\(name)]
         address = "\(address)"
+        credentials = "insecure"
         descriptors = ["\(descriptors)"]
         \(lines)
 

@@ -67,7 +67,8 @@ package final class ExampleServer: @unchecked Sendable {
             Programs.exampleServer, arguments, output: output)
         let line = try eventually("the example server listens") {
             if let ending = child.poll() {
-                throw HarnessFailure("example server: \(ending): \(textOfFile(output))")
+                throw HarnessFailure(
+                    "example server: \(ending): \(textOfFile(output))", isFinal: true)
             }
             return textOfFile(output).split(separator: "\n")
                 .first { $0.hasPrefix("listening on ") }

@@ -4,8 +4,13 @@ import Foundation
 
 package struct HarnessFailure: Error, CustomStringConvertible {
     package let description: String
+    /// Waiting longer cannot help: the process that is waited for has ended.
+    package let isFinal: Bool
 
-    package init(_ description: String) { self.description = description }
+    package init(_ description: String, isFinal: Bool = false) {
+        self.description = description
+        self.isFinal = isFinal
+    }
 }
 
 /// Seconds on the monotonic clock.
@@ -26,6 +31,8 @@ package func eventually<Found>(
         do {
             if let found = try probe() { return found }
             last = nil
+        } catch let failure as HarnessFailure where failure.isFinal {
+            throw failure
         } catch { last = error }
         guard monotonicSeconds() < end else { break }
         usleep(UInt32(pause * 1_000_000))

@@ -28,8 +28,11 @@ package enum Programs {
     /// A program of the system, found on PATH; nil where it is not installed.
     package static func installed(_ name: String) -> String? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-        let folders = path.split(separator: ":") + ["/usr/sbin", "/sbin"]
-        return folders.lazy.map { "\($0)/\(name)" }
-            .first(where: FileManager.default.isExecutableFile(atPath:))
+        let folders = path.split(separator: ":").map(String.init)
+        let usual = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        for folder in folders + usual where access("\(folder)/\(name)", X_OK) == 0 {
+            return "\(folder)/\(name)"
+        }
+        return nil
     }
 }

@@ -26,10 +26,20 @@ package final class ScratchFolder: Sendable {
     package func remove() { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// A file's text; what is not there is empty.
+/// A file's text; what is not there is empty. Reads to the end whatever the file's size says:
+/// the files of /proc have none.
 package func textOfFile(_ path: String) -> String {
-    guard let data = FileManager.default.contents(atPath: path) else { return "" }
-    return String(decoding: data, as: UTF8.self)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return "" }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var room = [UInt8](repeating: 0, count: 65_536)
+    while true {
+        let count = read(descriptor, &room, room.count)
+        guard count > 0 else { break }
+        bytes += room[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 package func lastLines(_ count: Int, of text: String) -> String {

@@ -77,7 +77,7 @@ struct BadRequestTests {
         ("{\"text\":", ["1", "column"]),
         ("{\n \"nonsense\": 1}", ["nonsense", "line 2"]),
         ("{\n \"text\": 7}", ["text", "line 2"]),
-        ("{\"mood\": \"MOOD_ANGRY\"}", ["mood", "MOOD_ANGRY"]),
+        ("{\"mood\": \"MOOD_ANGRY\"}", ["mood", "prong.example.v1.Mood", "column"]),
         ("{\"numbers\": [1, 2, \"x\"]}", ["numbers[2]"]),
         ("{\"at\": \"yesterday\"}", ["at"]),
         ("{\"payload\": \"?\"}", ["payload"]),

@@ -37,7 +37,9 @@ struct ConfigurationTests {
     @Test func `the check of a target reads its descriptor set`() throws {
         let file = try ExampleServer.descriptors()
         let passed = try check(
-            prefixed("[targets.a]\naddress = \"127.0.0.1:1\"\ndescriptors = [\"\(file)\"]"))
+            prefixed(
+                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"\(file)\"]"
+            ))
         #expect(passed.code == 0, "\(passed.errorOutput)")
     }
 
@@ -91,6 +93,7 @@ struct ConfigurationTests {
         let file = try ExampleServer.descriptors()
         var text = prefixed("[\(table)]\n\(line)\n")
         if table == "targets.a" {
+            if !line.hasPrefix("credentials") { text += "credentials = \"insecure\"\n" }
             text += "address = \"127.0.0.1:1\"\ndescriptors = [\"\(file)\"]\n"
         }
         let refused = try check(text)
@@ -101,7 +104,9 @@ struct ConfigurationTests {
 
     @Test func `a broken descriptor set is refused with its name`() throws {
         let refused = try check(
-            prefixed("[targets.a]\naddress = \"127.0.0.1:1\"\ndescriptors = [\"broken.binpb\"]"),
+            prefixed(
+                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"broken.binpb\"]"
+            ),
             files: ["broken.binpb": [0x0A, 0xFF, 0xFF, 0x03, 0x01]])
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("broken.binpb"), "\(refused.errorOutput)")
@@ -115,7 +120,9 @@ struct ConfigurationTests {
             [0x0A, UInt8(name.count)] + name + [0x1A, UInt8(missing.count)] + missing
             + [0x62, UInt8(syntax.count)] + syntax
         let refused = try check(
-            prefixed("[targets.a]\naddress = \"127.0.0.1:1\"\ndescriptors = [\"half.binpb\"]"),
+            prefixed(
+                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"half.binpb\"]"
+            ),
             files: ["half.binpb": [0x0A, UInt8(file.count)] + file])
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("half.binpb"), "\(refused.errorOutput)")
@@ -124,17 +131,25 @@ struct ConfigurationTests {
 
     @Test func `a descriptor set that is not there is refused with its name`() throws {
         let refused = try check(
-            prefixed("[targets.a]\naddress = \"127.0.0.1:1\"\ndescriptors = [\"gone.binpb\"]"))
+            prefixed(
+                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"gone.binpb\"]"
+            ))
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("gone.binpb"), "\(refused.errorOutput)")
     }
 
     @Test func `the printed configuration is a configuration that prints the same`() throws {
-        let first = try check(prefixed("[worker]\nin_flight = 9"), "--print-config")
+        let scratch = try ScratchFolder()
+        defer { scratch.remove() }
+        let text = prefixed("[worker]\nin_flight = 9")
+            .replacingOccurrences(of: "FOLDER", with: scratch.path)
+        let config = try scratch.write(text, to: "prong.toml")
+        let first = try run(Programs.prongd, ["--config", config, "--print-config"])
         #expect(first.code == 0, "\(first.errorOutput)")
         #expect(first.output.contains("in_flight = 9"))
         #expect(first.output.contains("max_connections = 10000"))
-        let again = try check(first.output, "--print-config")
+        let printed = try scratch.write(first.output, to: "printed.toml")
+        let again = try run(Programs.prongd, ["--config", printed, "--print-config"])
         #expect(again.code == 0, "\(again.errorOutput)")
         #expect(again.output == first.output)
     }

@@ -62,8 +62,10 @@ struct DeathTests {
             let before = try #require(try daemon.status()["supervisor"]["forks"].int)
             var last: WorkerFacts?
             for _ in 0..<6 {
-                let worker = try eventually("slot 0 lives", within: 60) {
-                    try daemon.workers().first { $0.slot == 0 && $0.pid != last?.pid }
+                let worker = try eventually("slot 1 lives", within: 60) {
+                    try daemon.workers().first {
+                        $0.slot == 1 && $0.pid != last?.pid && ProcessFacts($0.pid).isAlive
+                    }
                 }
                 kill(worker.pid, SIGKILL)
                 last = worker

@@ -61,7 +61,10 @@ struct Prometheus {
             Sample(name: String(match.1), labels: String(match.2 ?? ""), value: value))
     }
 
-    func has(_ name: String) -> Bool { samples.contains { $0.name == name } }
+    /// There, or declared: a counter that nothing has counted yet may have no sample.
+    func offers(_ name: String) -> Bool {
+        types[name] == "counter" || samples.contains { $0.name == name }
+    }
 
     /// The sum of the samples of `name` whose labels hold `label`.
     func value(_ name: String, _ label: String) -> Double? {

@@ -90,3 +90,20 @@ func expectRefusal(
         #expect(answer.message.contains(part), "\(answer)", sourceLocation: location)
     }
 }
+
+/// A port that was free a moment ago.
+func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, size)
+            getsockname(descriptor, $0, &size)
+        }
+        return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+    }
+}

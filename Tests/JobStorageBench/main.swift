@@ -18,13 +18,10 @@ let queuedCount = arguments.count > 3 ? Int(arguments[3]) ?? 1_000_000 : 1_000_0
 /// How often each figure is measured; the median is printed.
 let rounds = 3
 
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-    var start = timespec()
-    var end = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &start)
-    try body()
-    clock_gettime(CLOCK_MONOTONIC, &end)
-    return Double(end.tv_sec - start.tv_sec) + Double(end.tv_nsec - start.tv_nsec) / 1e9
+func now(_ clock: clockid_t) -> Double {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
 func remove(_ path: String) {
@@ -45,13 +42,27 @@ func residentKibibytes() -> Int {
 struct Figure {
     var name: String
     var queued: Int
-    var rates: [Double] = []
+    private var rates: [Double] = []
+    private var cpuSeconds: [Double] = []
 
-    var median: Double { rates.sorted()[rates.count / 2] }
+    init(name: String, queued: Int) {
+        self.name = name
+        self.queued = queued
+    }
+
+    mutating func take(_ body: () throws -> Void) rethrows {
+        let (wall, cpu) = (now(CLOCK_MONOTONIC), now(CLOCK_PROCESS_CPUTIME_ID))
+        try body()
+        rates.append(Double(rowCount) / (now(CLOCK_MONOTONIC) - wall))
+        cpuSeconds.append(now(CLOCK_PROCESS_CPUTIME_ID) - cpu)
+    }
+
+    private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     func show() {
         print(
-            "{\"figure\":\"\(name)\",\"queued\":\(queued),\"rows_per_second\":\(Int(median)),"
+            "{\"figure\":\"\(name)\",\"queued\":\(queued),\"rows_per_second\":\(Int(median(rates))),"
+                + "\"cpu_ns_per_row\":\(Int(median(cpuSeconds) * 1e9) / rowCount),"
                 + "\"resident_kib\":\(residentKibibytes())}")
         fflush(nil)
     }
@@ -217,23 +228,20 @@ func measure(queued: Int) throws {
         "queued, windows of 256",
     ]
     var figures = names.map { Figure(name: $0, queued: queued) }
-    func take(_ index: Int, _ body: () throws -> Void) rethrows {
-        figures[index].rates.append(Double(rowCount) / (try seconds(body)))
-    }
     for _ in 0..<rounds {
-        take(0) { bare.run(rows: rowCount, perCommit: 64) }
+        figures[0].take { bare.run(rows: rowCount, perCommit: 64) }
         let small = loop.prepare(rows: rowCount, perCommit: 64)
-        try take(1) { try loop.run(small) }
+        try figures[1].take { try loop.run(small) }
         let ends = loop.prepareEnds(perCommit: 64)
-        try take(3) { try loop.run(ends) }
+        try figures[3].take { try loop.run(ends) }
         loop.forget()
         let large = loop.prepare(rows: rowCount, perCommit: 1000)
-        try take(2) { try loop.run(large) }
-        try take(6) { try loop.fetch(rows: rowCount) }
+        try figures[2].take { try loop.run(large) }
+        try figures[6].take { try loop.fetch(rows: rowCount) }
         let marks = loop.prepareMarks(perCommit: 64)
-        try take(4) { try loop.run(marks) }
+        try figures[4].take { try loop.run(marks) }
         let markedEnds = loop.prepareEnds(perCommit: 64)
-        try take(5) { try loop.run(markedEnds) }
+        try figures[5].take { try loop.run(markedEnds) }
         loop.forget()
     }
     for figure in figures { figure.show() }

@@ -95,7 +95,7 @@ struct DiskFault: CustomTestStringConvertible, Sendable {
             do {
                 _ = try store.commit(step)
                 _ = try scene.model.commit(step)
-            } catch let error as StoreError {
+            } catch {
                 if let fault { #expect(fault.allows(error), "\(error)") }
                 if case .syncFailed = error { return step }
                 fault_disk_heal()
@@ -103,7 +103,7 @@ struct DiskFault: CustomTestStringConvertible, Sendable {
             }
             do {
                 if index % 2 == 1 { try store.checkpoint(truncate: index == 3) }
-            } catch let error as StoreError {
+            } catch {
                 if let fault { #expect(fault.allows(error), "\(error)") }
                 if case .syncFailed = error { return [] }
             }
@@ -195,7 +195,7 @@ struct DiskFault: CustomTestStringConvertible, Sendable {
                 _ = try scene.model.commit(step)
                 if index == 1 { try store.checkpoint(truncate: false) }
                 if index == 2 { try store.releaseFreePages(limit: 100) }
-            } catch is StoreError {
+            } catch {
                 return fault_disk_fired() != 0 ? step : nil
             }
         }

@@ -39,7 +39,9 @@ import Testing
                 continue
             }
             let parts = bare.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, parts[0].hasSuffix(" "), parts[1].hasPrefix(" ") else { continue }
+            guard parts.count == 2, parts[0].hasSuffix(" "), parts[1].hasPrefix(" ") else {
+                continue
+            }
             let name = parts[0].dropLast()
             guard name.allSatisfy({ $0.isLowercase || $0 == "_" }) else { continue }
             keys[table + name] = String(parts[1].dropFirst())
@@ -53,27 +55,23 @@ import Testing
         return try String(contentsOf: file, encoding: .utf8)
     }
 
-    @Test func `the shipped configuration shows every key with the code's default`() throws {
-        let shipped = shippedKeys(try shippedText())
-        let defaults = EffectiveSettings.defaults()
-        for (key, value) in defaults {
-            #expect(shipped[key] == value, "\(key)")
-        }
-        #expect(Set(shipped.keys) == Set(defaults.map(\.key)))
+    @Test func `the shipped configuration shows every key once`() throws {
+        let keys = Set(EffectiveSettings.defaults().map(\.key))
+        #expect(Set(shippedKeys(try shippedText()).keys) == keys)
     }
 
     @Test func `the shipped configuration reads as the defaults`() throws {
         #expect(try read(try shippedText()) == Settings())
     }
 
-    @Test func `the shipped configuration with all its keys uncommented reads as the defaults`()
+    @Test func `the shipped configuration with every key uncommented reads as the defaults`()
         throws
     {
         var text = ""
         for line in try shippedText().split(separator: "\n") where !line.hasPrefix("#  ") {
             let bare = line.drop { $0 == "#" || $0 == " " }
             let isKey = !shippedKeys("[x]\n" + line).isEmpty
-            if bare.hasPrefix("[") || isKey { text += bare + "\n" }
+            if (bare.hasPrefix("[") && bare.hasSuffix("]")) || isKey { text += bare + "\n" }
         }
         text = text.replacing("address = \"\"", with: "address = \"a:1\"")
         text = text.replacing("descriptors = []", with: "descriptors = [\"d\"]")

@@ -99,10 +99,11 @@ import WireFormat
         #expect(found?.lines.first?.hasPrefix("\(path):3:1: workers: ") == true, "\(found as Any)")
     }
 
-    @Test(arguments: [
-        ([], "no service in the descriptors"), ([0xFF, 0xFF, 1], "t.binpb"),
-        ([0x0A, 0x7F, 1], "t.binpb"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([], "t.binpb"), ([0xFF, 0xFF, 1], "t.binpb"),
+            ([0x0A, 0x7F, 1], "t.binpb"),
+        ] as [([UInt8], String)])
     func `a broken descriptor set is refused with the file's name`(
         bytes: [UInt8], expected: String
     ) {
@@ -155,7 +156,8 @@ import WireFormat
         #expect(swapped?.lines[0].contains("holds no PEM block of a certificate") == true)
         #expect(swapped?.lines[1].contains("is encrypted") == true)
         #expect(swapped?.lines.contains { $0.contains(secret) } == false)
-        #expect(failure(targetLines + "ca = \"none.pem\"")?.lines[0].contains("no such file") == true)
+        #expect(
+            failure(targetLines + "ca = \"none.pem\"")?.lines[0].contains("no such file") == true)
     }
 
     @Test func `a FIFO in a file's place does not block the loader`() {
@@ -201,7 +203,8 @@ import WireFormat
     }
 
     @Test func `a group must exist`() throws {
-        #expect(failure("listen.group = \"no-such-group\"")?.lines.first?.contains("no group") == true)
+        #expect(
+            failure("listen.group = \"no-such-group\"")?.lines.first?.contains("no group") == true)
         let path = configuration("listen.group = \"\(getegid())\"")
         #expect(try load(request(path)).settings.listen.groupId == getegid())
     }

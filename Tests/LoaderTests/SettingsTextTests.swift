@@ -78,10 +78,16 @@ func target(_ lines: String) -> String {
         ("listen.socket = \"/a/workers.sock\"", "leaves room for workers.sock beside it"),
         ("worker.stuck_timeout = \"1 minute\"", "1:8: worker.stuck_timeout: \"1 minute\" is not a"),
         ("worker.stuck_timeout = \"1 minute\"", "write a duration from 2s to 1h, like \"500ms\""),
-        ("listen.max_request = \"1TiB\"", "\"1TiB\" is out of range; write a size from 1KiB to 64MiB"),
+        (
+            "listen.max_request = \"1TiB\"",
+            "\"1TiB\" is out of range; write a size from 1KiB to 64MiB"
+        ),
         ("listen.max_request = 2020-01-01", "listen.max_request: this is a date; write a size"),
         ("log.level = \"loud\"", "log.level: \"loud\" is none of the choices; write \"debug\","),
-        ("log.format = \"journal\"", "\"journal\" is not available in this version; write \"auto\""),
+        (
+            "log.format = \"journal\"",
+            "\"journal\" is not available in this version; write \"auto\""
+        ),
         ("store.path = \"x\\u0007\"", "holds a control character"),
         (retry("2s"), "1:10: defaults.call_retry.max: max is shorter than initial"),
         ("defaults.call_retry.codes = [\"OK\"]", "codes: \"OK\" is not a code of a failed call"),
@@ -142,7 +148,8 @@ func target(_ lines: String) -> String {
     }
 
     @Test(arguments: [
-        ("workers = \n", "1:1"), ("a = 1\na = 2", "2:"), ("\n\n[x\n", "3:"), ("a = \"\u{7}\"", "1:"),
+        ("workers = \n", "1:1"), ("a = 1\na = 2", "2:"), ("\n\n[x\n", "3:"),
+        ("a = \"\u{7}\"", "1:"),
         ("workers = 99999999999999999999", "1:"),
     ])
     func `a syntax error stands alone, with its place`(text: String, place: String) {

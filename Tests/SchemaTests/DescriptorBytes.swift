@@ -112,16 +112,12 @@ func testSet(_ files: [[UInt8]]) -> [UInt8] {
     }
 }
 
-/// `google/protobuf/*.proto` as empty files, for tests that import them.
 func testSchema(_ files: [[UInt8]]) throws -> Schema {
     try Schema(sets: [(label: "test.binpb", bytes: testSet(files))])
 }
 
 /// The schema that most tests use.
 func sampleSchema() throws -> Schema {
-    let wellKnown = [
-        "any", "timestamp", "duration", "struct", "wrappers", "field_mask", "empty",
-    ]
     let entry = testMessage(
         "LabelsEntry",
         [
@@ -167,14 +163,10 @@ func sampleSchema() throws -> Schema {
         $0.text(1, "Service")
         $0.data(2, method)
     }
-    let files = wellKnown.map { name in
-        testFile("google/protobuf/\(name).proto", package: "google.protobuf.\(name)")
-    }
-    return try testSchema(
-        files + [
-            testFile(
-                "all.proto", imports: wellKnown.map { "google/protobuf/\($0).proto" },
-                messages: [all], enums: [testEnum("Kind", [("NONE", 0), ("FIRST", 1), ("BELOW", -1)])],
-                services: [service])
-        ])
+    return try testSchema([
+        testFile(
+            "all.proto", messages: [all],
+            enums: [testEnum("Kind", [("NONE", 0), ("FIRST", 1), ("BELOW", -1)])],
+            services: [service])
+    ])
 }

@@ -21,14 +21,16 @@ import Testing
 
     @Test(arguments: [
         "{}", "[]", " [ 1 , 2 ] ", "0", "-0", "1.5e+10", "\"\"", "\"\\u00e9\\ud83d\\ude00\\n\"",
-        "true", "null", "{\"a\":{\"b\":[null,false]}}", "\"é中😀\"", "\"a b c d e f g h \\\" i\"",
+        "true", "null", "{\"a\":{\"b\":[null,false]}}", "\"é中😀\"",
+        "\"a b c d e f g h \\\" i\"",
     ])
     func `what RFC 8259 allows is read`(_ text: String) {
         #expect(fault(Array(text.utf8)) == nil)
     }
 
     @Test(arguments: [
-        "", " ", "{", "[", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "[1 2]", "01", "1.", ".5", "-",
+        "", " ", "{", "[", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "[1 2]", "01", "1.", ".5",
+        "-",
         "+1", "1e", "NaN", "Infinity", "tru", "nul", "\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
         "\"\\ude00\"", "\"\\ud800\\u0041\"", "\"\u{1}\"", "1 1", "//", "{\"a\":1 \"b\":2}", "]",
         "\u{FEFF}1",
@@ -37,10 +39,11 @@ import Testing
         #expect(fault(Array(text.utf8)) != nil)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
-        [0xE4, 0xB8], [0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0xE4, 0xB8], [0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
+        ] as [[UInt8]])
     func `bytes that are not UTF-8 are refused where they stand`(_ bytes: [UInt8]) {
         let text = Array("[\"abcdefghij".utf8) + bytes + Array("\"]".utf8)
         #expect(fault(text)?.offset == 12)
@@ -123,7 +126,7 @@ import Testing
         }
         let start = Array("{\"a\":[1,-2.5e3,\"x\\u00e9\\ud83d\\ude00é\",null,true],\"b\":{}}".utf8)
         let bits = Array("{}[]\",:\\u0129eE+-.tfn \u{e9}".utf8) + [0xFF, 0x00, 0xC3]
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             var text = start
             for _ in 0..<(1 + random(3)) {
                 let place = random(text.count)

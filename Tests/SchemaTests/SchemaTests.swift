@@ -192,7 +192,8 @@ import Testing
             return Int(seed >> 33) % bound
         }
         let fields = (1...6).map {
-            TestField(name: "f\($0)", number: $0, type: [5, 9, 11, 14, 10, 12][$0 - 1],
+            TestField(
+                name: "f\($0)", number: $0, type: [5, 9, 11, 14, 10, 12][$0 - 1],
                 typeName: ["", "", ".test.M", ".test.K", ".test.M", ""][$0 - 1], oneof: $0 % 2)
         }
         let good = testSet([

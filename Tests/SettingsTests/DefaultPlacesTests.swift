@@ -17,23 +17,23 @@ import Testing
     }
 
     @Test func `an ordinary user has the XDG places`() {
-        let found = places(uid: 7, ["XDG_RUNTIME_DIR": "/run/user/7/", "HOME": "/home/u"])
+        let found = places(uid: 7, ["XDG_RUNTIME_DIR": "/run/user/7/", "HOME": "/users/u"])
         #expect(
             found
                 == .success(
                     DefaultPlaces(
                         socketPath: "/run/user/7/prong/prong.sock",
-                        storePath: "/home/u/.local/state/prong/prong.db")))
+                        storePath: "/users/u/.local/state/prong/prong.db")))
     }
 
     @Test func `the state directory goes before the home directory`() {
         let found = places(
-            uid: 7, ["XDG_RUNTIME_DIR": "/r", "HOME": "/home/u", "XDG_STATE_HOME": "/s"])
+            uid: 7, ["XDG_RUNTIME_DIR": "/r", "HOME": "/users/u", "XDG_STATE_HOME": "/s"])
         #expect((try? found.get())?.storePath == "/s/prong/prong.db")
     }
 
     @Test func `without a runtime directory there is no default place`() {
-        #expect(places(uid: 7, ["HOME": "/home/u"]) == .failure(.noRuntimeDirectory))
+        #expect(places(uid: 7, ["HOME": "/users/u"]) == .failure(.noRuntimeDirectory))
         #expect(places(uid: 7, ["XDG_RUNTIME_DIR": "relative"]) == .failure(.noRuntimeDirectory))
         #expect(places(uid: 7, ["XDG_RUNTIME_DIR": "/r"]) == .failure(.noStateDirectory))
     }

@@ -50,6 +50,10 @@ struct FakeQueue {
     private func answer() {
         let client = accept(listener, nil, nil)
         guard client >= 0 else { return }
+        // A caller that sends a request would get a reset if it stayed unread.
+        var wanted = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
+        var room = [UInt8](repeating: 0, count: 4096)
+        if poll(&wanted, 1, 20) > 0 { _ = read(client, &room, room.count) }
         let line = Array("queue gen \(identity.generation) pid \(identity.pid)\n".utf8)
         _ = send(client, line, line.count, CInt(MSG_NOSIGNAL))
         close(client)

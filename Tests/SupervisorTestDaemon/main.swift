@@ -7,6 +7,7 @@ import Supervisor
 
 ProcessTitle.prepare()
 ServiceManager.pretend()
+SecondThread.startIfAsked()
 exit(
     Supervisor.run(
         roles: RoleTable(

@@ -20,6 +20,14 @@ import Testing
         #expect(daemon.ask() == nil)
     }
 
+    @Test func `a process with a second thread forks nobody and exits 70`() throws {
+        let daemon = try Daemon()
+        try daemon.start(extra: ["FAKE_THREAD": "1"])
+        try daemon.expectExit(70)
+        #expect(daemon.text("stderr.log").contains("has 2 threads"))
+        #expect(daemon.lines("loader.log").isEmpty)
+    }
+
     @Test func `a child has the names, titles and environment of its role`() throws {
         let daemon = try Daemon()
         try daemon.start(extra: ["NOTIFY_SOCKET": "@nobody", "WATCHDOG_USEC": "1000000"])

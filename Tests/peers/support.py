@@ -191,7 +191,7 @@ path = "{self.scratch.file("state/prong.db")}"
                 command += ["-H", f"Content-Type: {kind}", "--data-binary",
                             f"@{scratch.file('request')}"]
             subprocess.run(command, check=True, capture_output=True, timeout=90)
-            with open(scratch.file("head"), encoding="latin-1") as head:
+            with open(scratch.file("head"), encoding="latin-1", newline="") as head:
                 blocks = head.read().strip().split("\r\n\r\n")
             lines = blocks[-1].split("\r\n")
             headers = {}
@@ -212,8 +212,9 @@ path = "{self.scratch.file("state/prong.db")}"
         return next(target for target in targets if target["name"] == name)
 
 
-def target_table(name, address, descriptors, lines=""):
-    return f'[targets.{name}]\naddress = "{address}"\ndescriptors = ["{descriptors}"]\n{lines}\n'
+def target_table(name, address, descriptors, lines="", credentials="insecure"):
+    return (f'[targets.{name}]\naddress = "{address}"\ndescriptors = ["{descriptors}"]\n'
+            f'credentials = "{credentials}"\n{lines}\n')
 
 
 def b64(text):

@@ -71,8 +71,7 @@ def claims(check, programs):
         mutual = plain + ["--client-ca", ours.certificate]
 
         def table(name, server, lines):
-            return target_table(
-                name, server.address, descriptors, 'credentials = "tls"\n' + lines)
+            return target_table(name, server.address, descriptors, lines, "tls")
 
         own_ca = f'ca = "{ours.certificate}"\nauthority = "example.test"'
         with Example(programs, scratch, "plain", plain) as server, \

@@ -35,6 +35,8 @@ struct JobAnswer: Equatable {
         var id: ArraySlice<UInt8>?
         private var state: ArraySlice<UInt8>?
         private var response: ArraySlice<UInt8>?
+        /// Stands for `response` where the daemon cannot render it any more.
+        private var responseBytes: ArraySlice<UInt8>?
         private var error: ArraySlice<UInt8>?
 
         mutating func note(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) {
@@ -46,6 +48,7 @@ struct JobAnswer: Equatable {
             case 7 where Self.isName(name, "error"): error = value
             case 10 where Self.isName(name, "response"): response = value
             case 11 where Self.isName(name, "responses"): response = value
+            case 16 where Self.isName(name, "responseBase64"): responseBytes = value
             default: break
             }
         }
@@ -54,13 +57,19 @@ struct JobAnswer: Equatable {
             name.withUTF8Buffer { literal.dropFirst().dropLast().elementsEqual($0) }
         }
 
+        private var responseText: [UInt8] {
+            if let response { return Array(response) }
+            guard let responseBytes else { return Array("{}".utf8) }
+            return Array("{\"responseBase64\":".utf8) + responseBytes + [UInt8(ascii: "}")]
+        }
+
         func result(id: String?) -> Result {
             guard let state else {
                 return error.map { .failed(Array($0)) } ?? .unfinished
             }
             let name = unquote(state)
             guard let known = JobState(rawValue: name), known.isFinal else { return .unfinished }
-            if known == .succeeded { return .succeeded(response.map(Array.init) ?? [0x7b, 0x7d]) }
+            if known == .succeeded { return .succeeded(responseText) }
             return .failed(error.map(Array.init) ?? stateError(name, id: id))
         }
     }

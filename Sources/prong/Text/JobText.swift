@@ -8,7 +8,7 @@ enum JobText {
         var lines = fields.map { name, value in
             name + String(repeating: " ", count: width - name.count) + "  " + printable(value)
         }
-        for name in ["request", "response", "responses"] {
+        for name in ["request", "requestBase64", "response", "responses", "responseBase64"] {
             guard let body = rawMember(name, of: json) else { continue }
             lines += ["", name] + indented(body)
         }

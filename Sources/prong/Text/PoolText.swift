@@ -20,11 +20,12 @@ enum PoolText {
         return table.lines
     }
 
-    /// `translate ready, etcd connecting`: every client of a worker with its connectivity.
+    /// `translate ready, etcd connecting (refused)`: every client of a worker, how it is and why.
     private static func clients(_ clients: JSONValue?) -> String {
         (clients?.elements ?? []).map { client in
             let state = client["connectivity"]?.text?.lowercased() ?? "?"
-            return "\(client["target"]?.text ?? "?") \(state)"
+            let reason = client["reason"]?.text.map { " (\($0))" } ?? ""
+            return "\(client["target"]?.text ?? "?") \(state)\(reason)"
         }.joined(separator: ", ")
     }
 
@@ -33,16 +34,21 @@ enum PoolText {
         return ageText(seconds: max(0, Double(now - time.milliseconds) / 1000))
     }
 
+    /// Among the ages: how long the job waits that has waited longest.
+    private static let oldest = "oldestSeconds"
+
     static func targets(_ targets: [JSONValue]) -> [String] {
         var table = Table([
-            .init("TARGET"), .init("STATE"), .init("QUEUED", .right),
-            .init("IN FLIGHT", .right), .init("ADDRESS"), .init("SERVICES"),
+            .init("TARGET"), .init("STATE"), .init("QUEUED", .right), .init("OLDEST", .right),
+            .init("IN FLIGHT", .right), .init("ADDRESS"), .init("SERVICES"), .init("WHY"),
         ])
         for target in targets {
             table.add([
                 target["name"]?.text ?? "", target["state"]?.text ?? "",
-                target["queued"]?.text ?? "0", target["inFlight"]?.text ?? "0",
-                target["address"]?.text ?? "", services(target["services"]),
+                target["queued"]?.text ?? "0",
+                target["ages"]?[oldest]?.real.map { ageText(seconds: $0) } ?? "",
+                target["inFlight"]?.text ?? "0", target["address"]?.text ?? "",
+                services(target["services"]), target["reason"]?.text ?? "",
             ])
         }
         return table.lines
@@ -76,7 +82,7 @@ enum PoolText {
     private static func buckets(_ ages: JSONValue?) -> [(String, String)] {
         guard let ages else { return [] }
         if case .object(let members) = ages {
-            return members.map { ($0.name, $0.value.text ?? "") }
+            return members.filter { $0.name != oldest }.map { ($0.name, $0.value.text ?? "") }
         }
         return ages.elements.map { bucket in
             let texts = bucket.members.compactMap(\.value.text)

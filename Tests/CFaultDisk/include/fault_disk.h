@@ -25,7 +25,7 @@ void fault_disk_plan_death(int operations, int nth);
 /// No more faults.
 void fault_disk_heal(void);
 
-/// Whether the plan's fault has happened.
+/// Whether the last plan's fault has happened; healing does not forget it.
 int fault_disk_fired(void);
 
 /// Keeps a copy of each file as it was at its last sync (a file's name and ".synced").
