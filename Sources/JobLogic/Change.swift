@@ -1,5 +1,5 @@
-// What the queue asks of its store, as values: the logic makes them, the store carries them out, and
-// neither knows the other.
+// What the queue asks of its store, as values: the logic makes them, the store carries them out,
+// and neither knows the other.
 
 /// One thing to do; a commit does a list of them in one transaction, all or none.
 package enum Change: Sendable {

@@ -17,6 +17,8 @@ package struct JobKey: Hashable, Comparable, Sendable {
 
     /// How many low bits count jobs inside one millisecond.
     package static let sequenceBits: UInt64 = 20
+    /// The last millisecond whose keys leave the highest bit, which marks direct calls, clear.
+    static let millisecondsMax: UInt64 = 1 << 43 - 1
 
     package static func < (left: JobKey, right: JobKey) -> Bool {
         left.rawValue < right.rawValue
@@ -35,7 +37,9 @@ package struct JobKeySequence: Equatable, Sendable {
     /// - Parameter random: its low bits start a new millisecond's sequence, so that ids of two
     ///   stores do not run in step.
     package mutating func next(wallMilliseconds: Int64, random: UInt64) -> JobKey {
-        let time = UInt64(clamping: wallMilliseconds) << JobKey.sequenceBits
+        // a clock beyond the last year that fits must not reach the bit of direct calls
+        let milliseconds = min(UInt64(clamping: wallMilliseconds), JobKey.millisecondsMax)
+        let time = milliseconds << JobKey.sequenceBits
         // a quarter of the sequence is the random start, the rest is room to count in
         let start = time | (random & ((1 << (JobKey.sequenceBits - 2)) - 1))
         last = start > last ? start : last + 1

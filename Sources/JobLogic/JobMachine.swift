@@ -176,7 +176,7 @@ extension Job {
             asked
             ?? policy.backOffMilliseconds(made: max(1, countedAttempts), random: random)
         progress.state = .scheduled
-        progress.notBeforeMilliseconds = now.wallMilliseconds + max(0, wait)
+        progress.notBeforeMilliseconds = now.wall(afterMilliseconds: wait)
     }
 
     private mutating func closeAttempt(_ report: AttemptReport, now: Moment) {

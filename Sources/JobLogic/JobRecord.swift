@@ -44,6 +44,9 @@ package struct LaneID: Hashable, Sendable {
     package init(rawValue: Int32) {
         self.rawValue = rawValue
     }
+
+    /// No lane's: for leases whose job is not known yet, or not any more.
+    static let noLane = LaneID(rawValue: -1)
 }
 
 /// Why a method may be repeated after a call that may have happened, or why not.
@@ -274,7 +277,8 @@ package struct JobProgress: Equatable, Sendable {
     package init(
         state: JobState, notBeforeMilliseconds: Int64? = nil, startedAtMilliseconds: Int64? = nil,
         endedAtMilliseconds: Int64? = nil, attemptCount: Int32 = 0, crashes: Int32 = 0,
-        forgivenAttempts: Int32 = 0, isExpiryLifted: Bool = false, mark: DispatchMark? = nil, attempts: [AttemptRecord] = [], error: JobError? = nil,
+        forgivenAttempts: Int32 = 0, isExpiryLifted: Bool = false,
+        mark: DispatchMark? = nil, attempts: [AttemptRecord] = [], error: JobError? = nil,
         operationName: String? = nil, checkpoint: [UInt8] = []
     ) {
         self.state = state

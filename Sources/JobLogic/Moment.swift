@@ -12,4 +12,18 @@ package struct Moment: Equatable, Sendable {
         self.wallMilliseconds = wallMilliseconds
         self.monotonicNanoseconds = monotonicNanoseconds
     }
+
+    /// So much later on the wall clock; what is too far away is at the end of time, never wraps.
+    package func wall(afterMilliseconds wait: Int64) -> Int64 {
+        let (time, isTooFar) = wallMilliseconds.addingReportingOverflow(max(0, wait))
+        return isTooFar ? .max : time
+    }
+
+    /// The same on the monotonic clock.
+    package func monotonic(afterMilliseconds wait: Int64) -> UInt64 {
+        let (nanoseconds, isTooLong) =
+            UInt64(clamping: wait).multipliedReportingOverflow(by: 1_000_000)
+        let (time, isTooFar) = monotonicNanoseconds.addingReportingOverflow(nanoseconds)
+        return isTooLong || isTooFar ? .max : time
+    }
 }

@@ -6,8 +6,9 @@ extension QueueLogic {
         for lane in lanes.lanes { lane.window.checkInvariants() }
         for (key, job) in live { check(job, key) }
         for worker in workers.workers {
-            for lease in worker.leases { check(lease, of: worker) }
+            for lease in worker.leases.keys { check(lease, of: worker) }
         }
+        for lane in lanes.lanes { checkCounts(of: lane) }
         precondition(counts.open >= 0, "fewer than no open jobs")
     }
 
@@ -22,8 +23,11 @@ extension QueueLogic {
             precondition(!inWindow, "a held job is in a window")
             precondition(job.job.progress.state == .running, "a held job does not run")
             let lease = Lease(number: key.rawValue, attempt: job.job.progress.attemptCount)
+            // a worker may be gone before the mark that names it is on disk: then nothing is sent
+            let holder = workers[worker]
+            let mayBeGone = job.phase == .marking(worker) && holder == nil
             precondition(
-                workers[worker]?.leases.contains(lease) ?? false,
+                mayBeGone || holder?.leases[lease] == job.job.order.lane,
                 "a held job's worker does not hold it")
             if case .running = job.phase, !job.job.order.safety.isSafe {
                 precondition(job.diskState == .running, "an unsafe call runs without its mark")
@@ -33,6 +37,22 @@ extension QueueLogic {
         case .committing:
             precondition(!inWindow, "a job on its way to disk is in a window")
         }
+    }
+
+    /// The counters of a lane are what a count would find.
+    private func checkCounts(of lane: Lane) {
+        let held = workers.workers.reduce(0) { sum, worker in
+            sum + worker.leases.values.count { $0 == lane.id }
+        }
+        precondition(lane.inFlight == held, "a lane counts \(lane.inFlight) calls, not \(held)")
+        let unmarked = live.values.count { job in
+            guard job.job.order.lane == lane.id, job.diskState == .queued else { return false }
+            if case .running = job.phase { return true }
+            return false
+        }
+        precondition(
+            lane.unmarkedRunning == unmarked,
+            "a lane counts \(lane.unmarkedRunning) safe calls, not \(unmarked)")
     }
 
     private func check(_ lease: Lease, of worker: QueueWorker) {

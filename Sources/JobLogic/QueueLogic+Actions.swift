@@ -1,12 +1,11 @@
-// What people do to jobs: cancel, retry, resolve, purge. A job that is in memory is changed at once;
-// one that is on disk only is read first, in the writer's order, so that nothing can change it
-// between the reading and the change.
+// What people do to jobs: cancel, retry, resolve, purge. A job that is in memory is changed at
+// once; one that is on disk only is read first, in the writer's order, so that nothing but its
+// becoming due can change it between the reading and the change.
 
 extension QueueLogic {
     mutating func act(_ action: JobAction, on id: JobID, _ token: Token) {
         if let trouble {
-            effects.append(
-                .refused(token, Refusal(.storeFailing, "the store cannot write: \(trouble.message)")))
+            effects.append(.refused(token, QueueLogic.refusal(of: trouble)))
             return
         }
         guard let job = live[id.key] else {
@@ -20,6 +19,10 @@ extension QueueLogic {
         act(action, onLive: job, token)
     }
 
+    private static func refusal(of trouble: StoreTrouble) -> Refusal {
+        Refusal(.storeFailing, "the store cannot write: \(trouble.message)")
+    }
+
     private mutating func refuseUnknown(_ token: Token) {
         effects.append(.refused(token, Refusal(.notFound, "there is no such job")))
     }
@@ -27,8 +30,13 @@ extension QueueLogic {
     mutating func actOnLoaded(
         _ action: JobAction, _ id: JobID, _ queued: QueuedJob?, _ token: Token
     ) {
-        if let job = live[id.key] {
-            act(action, onLive: job, token)
+        if let job = live[id.key], job.job.order.id.salt == id.salt {
+            // while commits fail its change stays on its way: waiting for it would never end
+            if let trouble, job.phase == .committing {
+                effects.append(.refused(token, QueueLogic.refusal(of: trouble)))
+            } else {
+                act(action, onLive: job, token)
+            }
             return
         }
         guard let queued, queued.job.order.id.salt == id.salt else {
@@ -84,7 +92,8 @@ extension QueueLogic {
         effects.append(
             .refused(
                 token,
-                Refusal(.impossible, "not possible while the job is \(job.job.progress.state.name)")))
+                Refusal(
+                    .impossible, "not possible while the job is \(job.job.progress.state.name)")))
     }
 
     private static func event(of action: JobAction) -> JobEvent {

@@ -34,6 +34,10 @@ extension QueueLogic {
             precondition(outcome == .done, "the store and the queue differ about a job's state")
             finishMark(update)
         case (.update(let update), .settle(let acknowledge, let tokens, let response)):
+            if outcome == .conflict, let job = promotedMeanwhile(update) {
+                settle(job, acknowledge: acknowledge, tokens: tokens, response: response)
+                return
+            }
             precondition(outcome == .done, "the store and the queue differ about a job's state")
             finishSettle(update, acknowledge: acknowledge, tokens: tokens, response: response)
         case (.delete(let key), .delete(let token, let from)):
@@ -62,6 +66,14 @@ extension QueueLogic {
                         responses: response.map { [$0] })),
                 key: key,
                 purpose: .settle(acknowledge: acknowledge, tokens: tokens, response: response)))
+    }
+
+    /// The one difference that may be: a job was read as `scheduled`, and became due in the store
+    /// before its change arrived there. What may be done to one may be done to the other.
+    private func promotedMeanwhile(_ update: JobUpdate) -> LiveJob? {
+        guard update.from == .scheduled, let job = live[update.key], job.diskState == .queued
+        else { return nil }
+        return job
     }
 
     private mutating func finishSettle(

@@ -7,6 +7,10 @@ extension QueueLogic {
             end(token, order, .unavailable, "prong is stopping and takes no more calls")
             return
         }
+        guard lanes.lane(target: order.target) != nil else {
+            end(token, order, .unavailable, "the target has no lane yet: the store cannot write")
+            return
+        }
         let number = nextDirect
         nextDirect += 1
         direct[number] = DirectCall(token: token, order: order)
@@ -53,9 +57,9 @@ extension QueueLogic {
 
     mutating func finishDirect(_ outcome: Outcome, from worker: WorkerIdentity) {
         release(outcome.lease, of: worker, acknowledge: false)
-        guard let call = direct[outcome.lease.number], !call.isAbandoned,
-            call.attempts == outcome.lease.attempt
-        else {
+        guard let call = direct[outcome.lease.number], isHolder(worker, of: call, outcome.lease)
+        else { return }
+        guard !call.isAbandoned else {
             direct[outcome.lease.number] = nil
             return
         }
@@ -72,8 +76,14 @@ extension QueueLogic {
 
     mutating func handBackDirect(_ lease: Lease, from worker: WorkerIdentity) {
         release(lease, of: worker, acknowledge: false)
-        guard let call = direct[lease.number] else { return }
+        guard let call = direct[lease.number], isHolder(worker, of: call, lease) else { return }
         settleDirect(lease.number, call, .neverStarted, nil)
+    }
+
+    private func isHolder(
+        _ worker: WorkerIdentity, of call: DirectCall, _ lease: Lease
+    ) -> Bool {
+        call.phase == .running(worker) && call.attempts == lease.attempt
     }
 
     mutating func loseDirect(_ lease: Lease, died: Bool) {
@@ -115,8 +125,7 @@ extension QueueLogic {
             asked
             ?? call.order.policy.callRetry.backOffMilliseconds(
                 made: max(1, call.attempts), random: random.next())
-        let until =
-            now.monotonicNanoseconds &+ UInt64(clamping: wait) &* 1_000_000
+        let until = now.monotonic(afterMilliseconds: wait)
         let deadline = call.order.deadlineMonotonicNanoseconds
         guard deadline == 0 || until < deadline else { return false }
         call.phase = .backingOff(untilNanoseconds: until)

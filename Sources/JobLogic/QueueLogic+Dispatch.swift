@@ -1,6 +1,6 @@
 // Who goes next, and to whom: lanes in turn, in each direct calls first in their priority, to the
-// worker with most free places whose client of the target is ready. An unsafe call's mark is on disk
-// before it leaves.
+// worker with most free places whose client of the target is ready. An unsafe call's mark is on
+// disk before it leaves.
 
 extension QueueLogic {
     mutating func dispatch() {
@@ -94,7 +94,8 @@ extension QueueLogic {
         }
         noteStored(&job, update)
         let lease = Lease(number: update.key.rawValue, attempt: job.job.progress.attemptCount)
-        guard let holder = workers[worker], holder.isLinked, job.cancels.isEmpty, !isDraining
+        guard let holder = workers[worker], holder.isLinked, job.cancels.isEmpty, !isDraining,
+            !job.job.isOverdue(at: now.wallMilliseconds)
         else {
             // it never left, so it is as if it had not been dispatched
             takeBack(&job, lease, from: worker)
@@ -114,6 +115,7 @@ extension QueueLogic {
         job.cancels = []
         if !tokens.isEmpty { change(&job, .cancel) }
         if job.diskState == .queued, job.job.progress.state == .queued {
+            noteTimes(of: job.job)
             settlePlace(job)
         } else {
             settle(job, tokens: tokens)
@@ -128,16 +130,14 @@ extension QueueLogic {
     // MARK: leases
 
     mutating func hold(_ lease: Lease, by worker: WorkerIdentity, lane: LaneID) {
-        workers.change(worker) { $0.leases.insert(lease) }
+        workers.change(worker) { $0.leases[lease] = lane }
         lanes.change(lane) { $0.inFlight += 1 }
-        laneOfLease[lease] = lane
     }
 
     mutating func release(_ lease: Lease, of worker: WorkerIdentity, acknowledge: Bool) {
-        if let lane = laneOfLease.removeValue(forKey: lease) {
-            lanes.change(lane) { $0.inFlight -= 1 }
-        }
-        workers.change(worker) { $0.leases.remove(lease) }
+        var lane: LaneID?
+        workers.change(worker) { lane = $0.leases.removeValue(forKey: lease) }
+        if let lane { lanes.change(lane) { $0.inFlight -= 1 } }
         if acknowledge { acknowledgements[worker, default: []].append(lease) }
     }
 
@@ -158,9 +158,7 @@ extension QueueLogic {
             preconditionFailure("a lane without a target dispatches nothing")
         }
         let timeout = order.timeoutMilliseconds ?? job.policy?.timeoutMilliseconds ?? 0
-        let deadline =
-            timeout > 0
-            ? now.monotonicNanoseconds &+ UInt64(clamping: timeout) &* 1_000_000 : 0
+        let deadline = timeout > 0 ? now.monotonic(afterMilliseconds: timeout) : 0
         outgoing[worker, default: []].append(
             Dispatch(
                 lease: lease, target: target, method: order.method,

@@ -9,7 +9,7 @@ extension QueueLogic {
         }
         let key = outcome.lease.key
         guard var job = live[key], isHolder(worker, of: job, outcome.lease) else {
-            if loads[key] != nil {
+            if loads[key]?.contains(.adopt(worker, outcome.lease)) == true {
                 earlyOutcomes[outcome.lease] = outcome
             } else {
                 settleUnheld(outcome, from: worker)
@@ -83,13 +83,20 @@ extension QueueLogic {
     /// only the acknowledgement was lost; or of an attempt that was given up: either way the
     /// worker may forget it. A change on its way to disk acknowledges it when it is there.
     private mutating func settleUnheld(_ outcome: Outcome, from worker: WorkerIdentity) {
-        let key = outcome.lease.key
-        if let job = live[key], job.phase == .committing,
-            job.job.progress.attemptCount == outcome.lease.attempt
-        {
-            return
-        }
+        guard !isOnItsWay(outcome.lease, of: worker) else { return }
         release(outcome.lease, of: worker, acknowledge: true)
+    }
+
+    /// Whether a change that waits for the disk acknowledges the lease.
+    private func isOnItsWay(_ lease: Lease, of worker: WorkerIdentity) -> Bool {
+        guard live[lease.key]?.phase == .committing else { return false }
+        let acknowledges = { (change: PendingChange) -> Bool in
+            guard change.key == lease.key, case .settle(let who?, _, _) = change.purpose else {
+                return false
+            }
+            return who == (worker, lease)
+        }
+        return inCommit.contains(where: acknowledges) || pending.contains(where: acknowledges)
     }
 
     // MARK: handed back, or lost
@@ -110,10 +117,8 @@ extension QueueLogic {
     mutating func loseWorker(_ identity: WorkerIdentity, died: Bool) {
         recovery.forget(identity)
         guard let worker = workers.remove(identity) else { return }
-        for lease in worker.leases {
-            if let lane = laneOfLease.removeValue(forKey: lease) {
-                lanes.change(lane) { $0.inFlight -= 1 }
-            }
+        for (lease, lane) in worker.leases {
+            lanes.change(lane) { $0.inFlight -= 1 }
             if lease.isDirect {
                 loseDirect(lease, died: died)
             } else {
@@ -126,17 +131,19 @@ extension QueueLogic {
         earlyOutcomes[lease] = nil
         guard var job = live[lease.key], isHolder(worker, of: job, lease) else { return }
         forgetUnmarked(job)
+        loseAttempt(
+            &job, died && !isDraining ? .workerDied : .drained,
+            message: died ? "the worker died" : "drained")
+    }
+
+    /// The end of a lost attempt goes to disk in every case: its number must not come again.
+    mutating func loseAttempt(_ job: inout LiveJob, _ end: AttemptEnd, message: String) {
         let tokens = job.cancels
         job.cancels = []
-        let end: AttemptEnd =
-            !tokens.isEmpty ? .cancelledByUser : died && !isDraining ? .workerDied : .drained
-        endAttempt(&job, AttemptReport(end: end, message: died ? "the worker died" : "drained"))
-        if job.diskState == .queued, job.job.progress.state == .queued, job.job.progress.crashes == 0
-        {
-            settlePlace(job)
-        } else {
-            settle(job, tokens: tokens)
-        }
+        endAttempt(
+            &job,
+            AttemptReport(end: tokens.isEmpty ? end : .cancelledByUser, message: message))
+        settle(job, tokens: tokens)
     }
 
     /// The connection is gone, the worker is not: its durable leases stay, its direct calls have
@@ -147,7 +154,7 @@ extension QueueLogic {
             $0.isLinked = false
             $0.readyTargets = []
         }
-        for lease in worker.leases where lease.isDirect {
+        for lease in worker.leases.keys where lease.isDirect {
             release(lease, of: identity, acknowledge: false)
             loseDirect(lease, died: true)
         }

@@ -76,8 +76,7 @@ extension QueueLogic {
                 hold(lease, by: holder, lane: job.job.order.lane)
             } else {
                 var lost = job
-                endAttempt(&lost, AttemptReport(end: .drained, message: "its worker is gone"))
-                settle(lost)
+                loseAttempt(&lost, .drained, message: "its worker is gone")
             }
         }
     }
@@ -85,6 +84,8 @@ extension QueueLogic {
     mutating func welcome(
         _ identity: WorkerIdentity, pid: Int32, places: Int, holding: [Lease]
     ) {
+        // a new link without a word about the end of the old one
+        if workers[identity]?.isLinked == true { loseLink(identity) }
         workers.add(identity, pid: pid)
         workers.change(identity) {
             $0.isLinked = true
@@ -92,7 +93,7 @@ extension QueueLogic {
             $0.pid = pid
         }
         let named = Set(holding)
-        for lease in workers[identity]?.leases ?? [] where !named.contains(lease) {
+        for lease in (workers[identity]?.leases ?? [:]).keys where !named.contains(lease) {
             loseUnnamed(lease, of: identity)
         }
         for lease in holding where !lease.isDirect { confirm(lease, heldBy: identity) }
@@ -101,7 +102,10 @@ extension QueueLogic {
 
     /// The queue thinks that the worker holds it, the worker does not: it never arrived.
     private mutating func loseUnnamed(_ lease: Lease, of identity: WorkerIdentity) {
-        guard var job = live[lease.key], !lease.isDirect else { return }
+        guard var job = live[lease.key] else {
+            release(lease, of: identity, acknowledge: false)
+            return
+        }
         guard isHolder(identity, of: job, lease) else {
             // its outcome came before the link was lost and is being committed
             if job.phase != .marking(identity) {
@@ -113,17 +117,21 @@ extension QueueLogic {
     }
 
     private mutating func confirm(_ lease: Lease, heldBy identity: WorkerIdentity) {
-        if var job = live[lease.key] {
-            guard isHolder(identity, of: job, lease) else { return }
-            if case .awaited = job.phase {
-                job.phase = .running(identity)
-                live[lease.key] = job
-            }
+        let isHeld = workers[identity]?.leases[lease] != nil
+        guard let job = live[lease.key] else {
+            if !isHeld { hold(lease, by: identity, lane: .noLane) }
+            recovery.adoptions += 1
+            load(lease.key, for: .adopt(identity, lease))
             return
         }
-        hold(lease, by: identity, lane: LaneID(rawValue: -1))
-        recovery.adoptions += 1
-        load(lease.key, for: .adopt(identity, lease))
+        guard isHolder(identity, of: job, lease) else {
+            // an attempt that was given up: its place is taken until its outcome comes
+            if !isHeld { hold(lease, by: identity, lane: .noLane) }
+            return
+        }
+        if case .awaited = job.phase { live[lease.key]?.phase = .running(identity) }
+        // a cancel that was asked for while the worker could not hear it
+        if !job.cancels.isEmpty { effects.append(.cancel(identity, [lease])) }
     }
 
     mutating func load(_ key: JobKey, for purpose: LoadPurpose) {
@@ -133,19 +141,25 @@ extension QueueLogic {
     }
 
     mutating func finishLoad(_ key: JobKey, _ queued: QueuedJob?) {
-        for purpose in loads.removeValue(forKey: key) ?? [] {
-            switch purpose {
-            case .adopt(let identity, let lease): adopt(queued, lease, heldBy: identity)
-            case .act(let token, let id, let action):
-                actOnLoaded(action, id, queued, token)
-            }
+        let purposes = loads.removeValue(forKey: key) ?? []
+        // first whether it runs, then what people want of it
+        for case .adopt(let identity, let lease) in purposes {
+            adopt(queued, lease, heldBy: identity)
+        }
+        for case .act(let token, let id, let action) in purposes {
+            actOnLoaded(action, id, queued, token)
         }
     }
 
     mutating func failLoad(_ key: JobKey) {
         for purpose in loads.removeValue(forKey: key) ?? [] {
             switch purpose {
-            case .adopt(let identity, let lease): load(key, for: .adopt(identity, lease))
+            case .adopt(let identity, let lease):
+                if workers[identity]?.leases[lease] == nil {
+                    recovery.adoptions -= 1
+                } else {
+                    load(key, for: .adopt(identity, lease))
+                }
             case .act(let token, _, _):
                 effects.append(
                     .refused(token, Refusal(.storeFailing, "the store cannot be read now")))
@@ -160,9 +174,9 @@ extension QueueLogic {
         let early = earlyOutcomes.removeValue(forKey: lease)
         guard let queued, live[lease.key] == nil, queued.job.progress.state == .queued,
             queued.job.progress.attemptCount == lease.attempt - 1,
-            let worker = workers[identity]
+            let worker = workers[identity], worker.leases[lease] != nil
         else {
-            // committed before the crash, or its worker died meanwhile: nothing to keep
+            // committed before the crash, handed back, or its worker died meanwhile
             if let early { finish(early, from: identity) }
             return
         }
@@ -171,7 +185,7 @@ extension QueueLogic {
             diskState: .queued, phase: .running(identity))
         change(&job, .dispatched(worker: identity, pid: worker.pid, marked: false))
         let lane = queued.job.order.lane
-        laneOfLease[lease] = lane
+        workers.change(identity) { $0.leases[lease] = lane }
         lanes.change(lane) {
             $0.inFlight += 1
             $0.unmarkedRunning += 1

@@ -102,7 +102,9 @@ extension QueueLogic {
         let lane = job.job.order.lane
         var mayEvict = false
         var admission = LaneWindow.Admission.onDiskOnly
-        lanes.change(lane) { (admission, mayEvict) = $0.window.admit(position, bytes: job.requestBytes) }
+        lanes.change(lane) {
+            (admission, mayEvict) = $0.window.admit(position, bytes: job.requestBytes)
+        }
         guard admission == .inWindow else {
             live[key] = nil
             return

@@ -7,14 +7,12 @@ extension QueueLogic {
 
     mutating func tick() {
         tickDirect()
-        if !isPromoting, let due = nextDueMilliseconds, due <= now.wallMilliseconds, trouble == nil {
+        if mayPromote, let due = nextDueMilliseconds, due <= now.wallMilliseconds {
             isPromoting = true
             effects.append(
                 .promote(limit: QueueLogic.promotionLimit, byteLimit: QueueLogic.byteLimit))
         }
-        if !isExpiring, let expiry = nextExpiryMilliseconds, expiry <= now.wallMilliseconds,
-            trouble == nil
-        {
+        if mayExpire, let expiry = nextExpiryMilliseconds, expiry <= now.wallMilliseconds {
             isExpiring = true
             effects.append(.findOverdue(limit: QueueLogic.promotionLimit))
         }
@@ -24,6 +22,11 @@ extension QueueLogic {
         }
     }
 
+    private var mayPromote: Bool { !isPromoting && trouble == nil }
+
+    /// Before every worker has spoken, a job that is `queued` on disk may run.
+    private var mayExpire: Bool { !isExpiring && trouble == nil && recovery.isOver }
+
     mutating func finishPromotion(_ jobs: [QueuedJob], next: Int64?) {
         isPromoting = false
         nextDueMilliseconds = next
@@ -31,7 +34,13 @@ extension QueueLogic {
             let order = queued.job.order
             counts.add(-1, order.lane, .scheduled)
             counts.add(1, order.lane, .queued)
-            guard live[order.id.key] == nil else { continue }
+            guard live[order.id.key] == nil else {
+                // a change of it is on its way: it starts from another state now
+                if live[order.id.key]?.diskState == .scheduled {
+                    live[order.id.key]?.diskState = .queued
+                }
+                continue
+            }
             settlePlace(
                 LiveJob(
                     job: queued.job, requests: queued.requests, policy: policy(of: order),
@@ -41,26 +50,37 @@ extension QueueLogic {
 
     mutating func finishExpiry(_ jobs: [QueuedJob], next: Int64?) {
         isExpiring = false
-        nextExpiryMilliseconds = next
-        for queued in jobs {
-            let order = queued.job.order
-            var job: LiveJob
-            if let here = live[order.id.key] {
-                // held or on its way to disk: looked at again when it comes back
-                guard here.phase == .ready else { continue }
-                job = here
-                let size = here.requestBytes
-                lanes.change(order.lane) {
-                    $0.window.remove(order.position, bytes: size)
-                }
-            } else {
-                job = LiveJob(
-                    job: queued.job, requests: queued.requests, policy: nil,
-                    diskState: queued.job.progress.state, phase: .committing)
-            }
-            change(&job, .expired)
-            settle(job)
+        let isIdle = jobs.reduce(true) { isIdle, job in !expire(job) && isIdle }
+        // those that were found but run, or are spared by a retry, will be found again
+        let pause = isIdle && !jobs.isEmpty ? QueueLogic.expiryPauseMilliseconds : 0
+        nextExpiryMilliseconds = next.map {
+            max($0, now.wall(afterMilliseconds: pause))
         }
+    }
+
+    private static var expiryPauseMilliseconds: Int64 { 1000 }
+
+    /// - Returns: whether it could expire now.
+    private mutating func expire(_ queued: QueuedJob) -> Bool {
+        let order = queued.job.order
+        guard queued.job.isOverdue(at: now.wallMilliseconds) else { return false }
+        var job: LiveJob
+        if let here = live[order.id.key] {
+            // held or on its way to disk: looked at again when it comes back
+            guard here.phase == .ready, here.job.isOverdue(at: now.wallMilliseconds) else {
+                return false
+            }
+            job = here
+            let size = here.requestBytes
+            lanes.change(order.lane) { $0.window.remove(order.position, bytes: size) }
+        } else {
+            job = LiveJob(
+                job: queued.job, requests: queued.requests, policy: nil,
+                diskState: queued.job.progress.state, phase: .committing)
+        }
+        change(&job, .expired)
+        settle(job)
+        return true
     }
 
     mutating func wantWindows() {
@@ -70,7 +90,8 @@ extension QueueLogic {
             effects.append(
                 .fetch(
                     lane.id, after: lane.window.cursor,
-                    limit: lane.window.limits.jobs / 2, byteLimit: lane.window.limits.bytes / 2))
+                    limit: max(1, lane.window.limits.jobs / 2),
+                    byteLimit: lane.window.limits.bytes / 2))
         }
     }
 
@@ -98,8 +119,8 @@ extension QueueLogic {
     /// When `tick` is wanted next, on both clocks.
     package var nextWake: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) {
         var wall: Int64?
-        if !isPromoting, trouble == nil { wall = nextDueMilliseconds }
-        if !isExpiring, trouble == nil, let expiry = nextExpiryMilliseconds {
+        if mayPromote { wall = nextDueMilliseconds }
+        if mayExpire, let expiry = nextExpiryMilliseconds {
             wall = min(wall ?? .max, expiry)
         }
         var monotonic = directWake
@@ -130,14 +151,15 @@ extension QueueLogic {
             .callEnded(
                 call.token,
                 CallEnd(
-                    code: StatusCode.unavailable, message: "prong is stopping; the call was not made",
+                    code: StatusCode.unavailable,
+                    message: "prong is stopping; the call was not made",
                     statusDetails: [], response: [], headers: [], trailers: [],
                     fromTarget: false)))
     }
 
     mutating func reportDrained() {
         guard isDraining, !hasReportedDrained, workers.workers.isEmpty, pending.isEmpty,
-            inCommit.isEmpty
+            inCommit.isEmpty, loads.isEmpty
         else { return }
         hasReportedDrained = true
         effects.append(.drained)

@@ -9,7 +9,8 @@ package struct QueueWorker: Equatable, Sendable {
     /// How many calls it takes at once; 0 once it drains.
     package var places = 0
     /// What it holds: calls that run, and outcomes that are not committed yet.
-    package var leases: Set<Lease> = []
+    /// Each with the lane in which it counts; `LaneID.noLane` for those that count in no lane.
+    package var leases: [Lease: LaneID] = [:]
     package var readyTargets: Set<Int> = []
 
     package init(identity: WorkerIdentity, pid: Int32) {

@@ -11,10 +11,10 @@ package final class SQLiteJobStore: JobStore {
     private let bodies: SQLiteBodies
     private let counters: SQLiteCounters
     private let agenda: SQLiteAgenda
-    private let control: SQLiteControl
+    let control: SQLiteControl
     let reads: SQLiteWriterReads
-    private let log: SQLiteLog
-    private var broken: StoreError?
+    let log: SQLiteLog
+    var broken: StoreError?
     /// The largest key that a delete of the running transaction took away.
     private var deletedKey: Int64 = 0
 
@@ -45,7 +45,7 @@ package final class SQLiteJobStore: JobStore {
         }
     }
 
-    private func transaction<Value>(
+    func transaction<Value>(
         _ body: () throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
         try refuseBroken()
@@ -64,7 +64,7 @@ package final class SQLiteJobStore: JobStore {
     }
 
     /// SQLite rolls some errors back itself; what it did not, is rolled back here.
-    private func rollBack(after error: StoreError) {
+    func rollBack(after error: StoreError) {
         inserts.rolledBack()
         counters.changes.removeAll()
         deletedKey = 0
@@ -78,7 +78,7 @@ package final class SQLiteJobStore: JobStore {
         }
     }
 
-    private func refuseBroken() throws(StoreError) {
+    func refuseBroken() throws(StoreError) {
         if let broken { throw broken }
     }
 
@@ -194,7 +194,7 @@ package final class SQLiteJobStore: JobStore {
         return .done
     }
 
-    private struct Head {
+    struct Head {
         var place: SQLiteAgenda.Place
         var state: JobState { place.state }
         var lane: Int64
@@ -202,7 +202,7 @@ package final class SQLiteJobStore: JobStore {
         var batch: String?
     }
 
-    private func head(of key: JobKey) throws(StoreError) -> Head? {
+    func head(of key: JobKey) throws(StoreError) -> Head? {
         let row = control.head
         row.bind(1, key.column)
         guard try row.step() else { return nil }
@@ -217,7 +217,7 @@ package final class SQLiteJobStore: JobStore {
     }
 
     /// The counters and the agenda after a change of state, or a delete.
-    private func move(
+    func move(
         _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil
     ) throws(StoreError) {
         let place = state.map {
@@ -239,65 +239,6 @@ package final class SQLiteJobStore: JobStore {
         try control.noteDeleted.run()
         deletedKey = 0
     }
-
-    package func promoteDue(
-        nowMilliseconds: Int64, limit: Int, byteLimit: Int
-    ) throws(StoreError) -> [QueuedJob] {
-        try refuseBroken()
-        let due = try reads.due(nowMilliseconds: nowMilliseconds, limit: limit)
-        if due.isEmpty { return [] }
-        return try transaction { () throws(StoreError) in
-            var jobs: [QueuedJob] = []
-            var bytes = 0
-            for key in due where bytes <= byteLimit {
-                let job = try promote(key)
-                for request in job.requests { bytes += request.count }
-                jobs.append(job)
-            }
-            return jobs
-        }
-    }
-
-    private func promote(_ key: JobKey) throws(StoreError) -> QueuedJob {
-        control.setState.bind(1, Int64(JobState.queued.rawValue))
-        control.setState.bindNull(2)
-        control.setState.bind(3, key.column)
-        guard let head = try head(of: key) else { throw .corrupt("an index names a job that is not") }
-        try control.setState.run()
-        try move(key, head, to: .queued)
-        guard let job = try rows.job(key) else { throw .bug("a promoted job is gone") }
-        return QueuedJob(job: job, requests: try rows.messages(of: key, kind: .request))
-    }
-
-    // MARK: The log and the file
-
-    package func checkpoint(truncate: Bool) throws(StoreError) {
-        // an empty log would be truncated without any fsync: give it something to write
-        if truncate { _ = try commit([.probe]) }
-        try refuseBroken()
-        do throws(StoreError) {
-            try log.checkpoint(truncate: truncate)
-        } catch {
-            if case .syncFailed = error { broken = error }
-            throw error
-        }
-    }
-
-    package func releaseFreePages(limit: Int) throws(StoreError) {
-        try refuseBroken()
-        do throws(StoreError) {
-            try connection.execute("PRAGMA incremental_vacuum(\(max(1, limit)))")
-        } catch {
-            rollBack(after: error)
-            throw broken ?? error
-        }
-    }
-
-    package func size() throws(StoreError) -> StoreSize {
-        StoreSize(usedBytes: try reads.usedPages() * reads.pageBytes + log.fileBytes)
-    }
-
-    package var logBytes: Int64 { log.unmovedBytes }
 }
 
 extension JobProgress {

@@ -1,9 +1,8 @@
-// The write-ahead log and the file behind it: moving pages from one to the other, giving free ones
-// back, and how large both are.
+// The write-ahead log: how long it is, and moving its pages into the file.
 //
-//     commit ──▶ log ──passive checkpoint──▶ file      the next commit starts the log anew, if no
-//                                                      read is under way in it
-//     log longer than `restartBytes` ──▶ the checkpoint waits for the reads
+//     commit ──▶ log ──passive checkpoint──▶ file     the next commit starts the log anew, if no
+//                                                     read is under way in it
+//     longer than `restartBytes` ──▶ the checkpoint waits for the reads
 
 import CSQLite
 import Glibc

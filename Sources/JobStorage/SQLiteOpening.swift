@@ -2,8 +2,8 @@
 // is not ours, or that a newer version made, is never written to.
 
 extension SQLiteConnection {
-    /// What the writer's pages may cost in memory; SQLite's own default is 2 MiB. Sixteen keep the
-    /// hot ends of all trees with a million jobs queued.
+    /// What the writer's pages may cost in memory; SQLite's own default is 2 MiB. Eight keep the
+    /// hot ends of all trees: with a million jobs queued an insert costs what it costs without.
     private static let writerCacheKibibytes = 8192
     private static let readerCacheKibibytes = 2048
 

@@ -1,22 +1,23 @@
 // The tables of the store: version 1.
 //
 // To add a version: raise `version`, run the statements that lead there from the one before when a
-// writer opens an older file, keep a dump of the old one among the tests' fixtures. A column is only
-// ever added.
+// writer opens an older file, keep a dump of the old one among the tests' fixtures. A column is
+// only ever added.
 //
 //   jobs      one row a job: what searches and lists need, then the rest of the order, then the
 //             request where it is small. Rows are appended in order of time and, so that a change
 //             of state rewrites as few pages as may be, hardly ever grow.
 //   progress  what has become of a job, once something has: appended, too, in about that order.
 //   marks     one row a job that is `running` on disk: a handful, on one page.
-//   agenda    what time does: `scheduled` jobs by when they may start (kind 0), waiting ones by when
-//             they expire (kind 1). A table and not an index over jobs, because each partial index
-//             costs every change of state 2 µs, also of jobs that it does not hold.
+//   agenda    what time does: `scheduled` jobs by when they may start (kind 0), waiting ones by
+//             when they expire (kind 1). A table and not an index over jobs, because each partial
+//             index costs every change of state 2 µs, also of jobs that it does not hold
+//             (measured: an end took 12.6 µs with three of them, 7.2 without).
 //   troubled  `unknown`, `failed`, `cancelled`, `expired` jobs: what people ask lists for. A table
 //             for the same reason.
 //   chunks    requests and responses that are not small or not one, cut into pieces.
 //   keys      idempotency keys; they outlive their jobs.
-//   counters  jobs by lane and state, batches: jobs by batch, user and state: no COUNT(*) ever.
+//   counters  jobs by lane and state; batches: jobs by batch, user and state: no COUNT(*) ever.
 
 enum SQLiteSchema {
     /// "PRNG" in the file's header (offset 68), so that file(1) and we know the file.

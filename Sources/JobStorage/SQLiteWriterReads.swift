@@ -54,7 +54,7 @@ final class SQLiteWriterReads {
         queued.bind(1, Int64(lane.rawValue))
         queued.bind(2, after?.orderKey ?? Int64.min)
         queued.bind(3, after?.key.column ?? Int64.min)
-        queued.bind(4, Int64(limit))
+        queued.bind(4, Int64(max(0, limit)))
         defer { queued.reset() }
         var jobs: [QueuedJob] = []
         var bytes = 0
@@ -72,7 +72,7 @@ final class SQLiteWriterReads {
 
     func due(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [JobKey] {
         dueKeys.bind(1, nowMilliseconds)
-        dueKeys.bind(2, Int64(limit))
+        dueKeys.bind(2, Int64(max(0, limit)))
         defer { dueKeys.reset() }
         var keys: [JobKey] = []
         while try dueKeys.step() { keys.append(JobKey(column: dueKeys.integer(0))) }
@@ -89,13 +89,13 @@ final class SQLiteWriterReads {
 
     func overdue(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
         overdue.bind(1, nowMilliseconds)
-        overdue.bind(2, Int64(limit))
+        overdue.bind(2, Int64(max(0, limit)))
         return try jobs(of: overdue)
     }
 
     func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {
         marked.bind(1, key?.column ?? Int64.min)
-        marked.bind(2, Int64(limit))
+        marked.bind(2, Int64(max(0, limit)))
         return try jobs(of: marked)
     }
 

@@ -1,5 +1,5 @@
-// The store's file before SQLite opens it: whose it is, and how a new one comes to be. A new store is
-// made beside its place and renamed into it whole: whenever the machine dies, there is none or a
+// The store's file before SQLite opens it: whose it is, and how a new one comes to be. A new store
+// is made beside its place and renamed into it whole: whenever the machine dies, there is none or a
 // good one.
 
 import CSQLite

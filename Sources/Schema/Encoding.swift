@@ -254,31 +254,3 @@ struct SmallSet {
         number < 64 ? low & (1 << UInt64(number)) != 0 : high.contains(number)
     }
 }
-
-/// The keys of one JSON object, by their bytes.
-struct KeySet {
-    /// Up to here keys are compared one by one.
-    private static let fewMaximum = 12
-    private var few: [JSONToken] = []
-    private var many: Set<[UInt8]> = []
-
-    /// False if it was there already.
-    mutating func insert(_ key: JSONToken, _ reader: JSONReader) -> Bool {
-        if few.count < Self.fewMaximum {
-            for other in few where reader.areEqual(key, other) { return false }
-            few.append(key)
-            return true
-        }
-        if many.isEmpty { many.formUnion(few.map { reader.bytes($0) }) }
-        return many.insert(reader.bytes(key)).inserted
-    }
-}
-
-extension JSONReader {
-    func areEqual(_ one: JSONToken, _ other: JSONToken) -> Bool {
-        if one.hasEscapes || other.hasEscapes { return bytes(one) == bytes(other) }
-        guard one.end - one.start == other.end - other.start else { return false }
-        return equalBytes(
-            text, one.start, UnsafeRawBufferPointer(rebasing: text[other.start..<other.end]))
-    }
-}

@@ -106,7 +106,7 @@ private func daysSinceEpoch(_ year: Int64, _ month: Int64, _ day: Int64) -> Int6
 func parseDuration(_ text: UnsafeRawBufferPointer) -> SecondsAndNanos? {
     var cursor = TextCursor(text)
     let isNegative = cursor.take("-")
-    guard let seconds = cursor.someDigits(12), let nanos = cursor.fraction(), cursor.take("s"),
+    guard let seconds = cursor.someDigits(18), let nanos = cursor.fraction(), cursor.take("s"),
         cursor.isAtEnd, isDuration(seconds, nanos)
     else { return nil }
     return SecondsAndNanos(

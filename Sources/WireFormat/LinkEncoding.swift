@@ -121,9 +121,12 @@ extension CallOrder {
 }
 
 extension CallOutcome {
+    private static var unknownCode: UInt64 { 2 }
+
     fileprivate func write(to writer: inout FieldWriter) {
         writer.message(1) { ticket.write(to: &$0) }
-        writer.unsigned(2, UInt64(code))
+        // what is no gRPC code is unknown, as gRPC has it; a reader would refuse the frame
+        writer.unsigned(2, 0...16 ~= code ? UInt64(code) : CallOutcome.unknownCode)
         writer.optionalText(3, message)
         writer.optionalData(4, statusDetails)
         writer.optionalData(5, response)

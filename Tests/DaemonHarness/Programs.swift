@@ -25,6 +25,14 @@ package enum Programs {
         [prongd, prong, exampleServer].allSatisfy(FileManager.default.isExecutableFile(atPath:))
     }
 
+    /// Whether prongd was built with the trait FaultPoints.
+    package static let haveFaultPoints: Bool = {
+        guard let program = try? Data(contentsOf: URL(fileURLWithPath: prongd)) else {
+            return false
+        }
+        return program.range(of: Data("PRONG_FAULTS".utf8)) != nil
+    }()
+
     /// A program of the system, found on PATH; nil where it is not installed.
     package static func installed(_ name: String) -> String? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""

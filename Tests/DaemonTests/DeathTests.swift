@@ -1,4 +1,4 @@
-// What happens when a process dies: INTERFACE's promise that an accepted job is never lost, that
+// What happens when a process dies: the manual's promise that an accepted job is never lost, that
 // an unsafe call is never made twice, and that nobody is refused meanwhile.
 import DaemonHarness
 import Foundation

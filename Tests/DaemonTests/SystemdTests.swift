@@ -1,12 +1,11 @@
-// The units in a booted systemd, by the script that ships with them; here so that the test run
-// holds all claims. Skipped where systemd cannot be booted.
+// What prongd tells its service manager, read from a notify socket of the test's own. The units in
+// a booted systemd have a script beside them, Packaging/systemd/boot-test.
 import DaemonHarness
 import Foundation
 import Testing
 
 @Suite(.keepsEvidence)
 struct SystemdTests {
-    /// Told by a notify socket of the test's own, which systemd's would look the same as.
     @Test func `READY is told when the daemon is ready, STOPPING when it stops`() throws {
         let notified = try NotifySocket()
         let change: (inout DaemonSettings) -> Void = {

@@ -34,7 +34,8 @@ func residentKibibytes() -> Int {
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     guard fgets(&line, Int32(line.count), file) != nil else { return 0 }
-    let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    let text = String(decoding: bytes, as: UTF8.self)
     let fields = text.split(separator: " ")
     return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4 : 0
 }
@@ -61,7 +62,8 @@ struct Figure {
 
     func show() {
         print(
-            "{\"figure\":\"\(name)\",\"queued\":\(queued),\"rows_per_second\":\(Int(median(rates))),"
+            "{\"figure\":\"\(name)\",\"queued\":\(queued),"
+                + "\"rows_per_second\":\(Int(median(rates))),"
                 + "\"cpu_ns_per_row\":\(Int(median(cpuSeconds) * 1e9) / rowCount),"
                 + "\"resident_kib\":\(residentKibibytes())}")
         fflush(nil)

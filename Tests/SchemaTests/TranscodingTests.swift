@@ -303,3 +303,18 @@ import Testing
         #expect(String(decoding: unknown, as: UTF8.self) == "{\"need\":1}")
     }
 }
+
+extension TranscodingTests {
+    @Test func `a key that stands twice is found among very many`() throws {
+        let members = (0..<5000).map { "\"k\($0)\":\($0)" }
+        let map = "{\"labels\":{\(members.joined(separator: ","))}}"
+        _ = try schema.encode(json: Array(map.utf8), as: all)
+        for twice in [0, 11, 12, 4999] {
+            let spelt = twice == 11 ? "\\u006b11" : "k\(twice)"
+            let json = map.dropLast(2) + ",\"\(spelt)\":1}}"
+            #expect(throws: TranscodeError.self) {
+                try schema.encode(json: Array(json.utf8), as: all)
+            }
+        }
+    }
+}

@@ -80,7 +80,8 @@ struct ImportTests {
     }
 
     @Test func `every edge of the manifest to a module of ours is used`() {
-        for (name, target) in manifest.targets where target.kind != .test {
+        let inSources = Set(SourceTree.swiftSources.map(\.target))
+        for (name, target) in manifest.targets where inSources.contains(name) {
             let used = Set(imports.filter { $0.target == name }.map(\.module))
             let own = target.dependencies.filter { manifest.targets[$0] != nil }
             let unused = own.subtracting(used)
@@ -99,10 +100,9 @@ struct ImportTests {
             guard let allowed = owners[line.module] else { continue }
             #expect(allowed.contains(line.target), "\(line): owned by \(allowed.sorted())")
         }
-        let shims = manifest.targets.keys.filter {
-            $0.first == "C" && $0.dropFirst().first?.isUppercase == true
+        for file in SourceTree.cSources where owners[file.target] == nil {
+            Issue.record("\(file.target) has no owner in this test")
         }
-        for shim in shims { #expect(owners[shim] != nil, "\(shim) has no owner in this test") }
     }
 
     @Test func `the supervisor reaches no gRPC, NIO, SQLite, TOML, Dispatch or Foundation`() {
@@ -133,7 +133,7 @@ struct ImportTests {
     }
 
     @Test func `no Swift concurrency outside the client`() {
-        let pattern = /\b(async|await|actor)\b|\bTask\s*[.{(<]/
+        let pattern = /\basync\b|\bawait\s|\bactor\s|\bTask\s*[.{(<]/
         expectNone(
             in: SourceTree.swiftSources.filter { $0.target != "prong" },
             holding: ["async", "await", "actor", "Task"]
@@ -142,7 +142,10 @@ struct ImportTests {
 
     @Test func `only the supervisor forks`() {
         expectNone(
-            in: SourceTree.swiftSources.filter { $0.target != "Supervisor" }, holding: ["fork("]
+            // A pure module's `fork` is an effect that it asks for: it cannot reach the call.
+            in: SourceTree.swiftSources.filter {
+                $0.target != "Supervisor" && !pure.contains($0.target)
+            }, holding: ["fork("]
         ) { $0.firstMatch(of: /\bv?fork\(/) != nil }
     }
 
@@ -165,7 +168,7 @@ struct ImportTests {
 
     @Test func `nothing is public: modules meet as one package`() {
         expectNone(in: SourceTree.swiftSources, holding: ["public", "open"]) {
-            $0.firstMatch(of: /^\s*(?:@\w+\s+)*(public|open)\s/) != nil
+            $0.firstMatch(of: /^\s*(?:@\w+\s+)*(public|open)\s+\w+(?:\s+\w|\()/) != nil
         }
     }
 }

@@ -22,8 +22,10 @@ from google.protobuf import (
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-import etcd_descriptors
-from support import Prongd, Running, Scratch, free_port, reaches, target_table, unpadded, until
+sys.dont_write_bytecode = True
+
+import etcd_descriptors  # noqa: E402
+from support import Prongd, Running, Scratch, free_port, reaches, target_table, unpadded, until  # noqa: E402
 
 SERVICE = "peers.v1.Library"
 F = descriptor_pb2.FieldDescriptorProto

@@ -40,8 +40,21 @@ def after_value(data, at, kind):
     return varint(data, at)[1] if kind == 0 else at + (8 if kind == 1 else 4)
 
 
-def plain_entries(descriptor, data, only=None):
+def plain_any(world, data):
+    try:
+        message = world.new("google.protobuf.Any")
+        message.MergeFromString(data)
+        inner = world.pool.FindMessageTypeByName(message.type_url.split("/")[-1])
+        message.value = plain_entries(world, inner, message.value)
+        return message.SerializeToString()
+    except Exception:
+        return bytes(data)
+
+
+def plain_entries(world, descriptor, data, only=None):
     """The message without what is unknown in the entries of its maps."""
+    if descriptor.full_name == "google.protobuf.Any":
+        return plain_any(world, data)
     out = bytearray()
     at = 0
     try:
@@ -54,11 +67,13 @@ def plain_entries(descriptor, data, only=None):
                 stop, at = group_end(data, at)
             else:
                 stop = at = after_value(data, at, kind)
-            field = descriptor.fields_by_number.get(number)
+            field = descriptor.fields_by_number.get(number) or next(
+                (x for x in world.extensions.get(descriptor.full_name, []) if x.number == number),
+                None)
             if only and (field is None or kind != WIRE_TYPES.get(field.type, 0)):
                 continue
             if field is not None and field.message_type is not None and kind in (2, 3):
-                inner = plain_entries(field.message_type, data[body:stop],
+                inner = plain_entries(world, field.message_type, data[body:stop],
                                       only=field.message_type.GetOptions().map_entry)
                 out += put_varint(tag) + (put_varint(len(inner)) if kind == 2 else b"") + inner
                 out += data[stop:at]

@@ -1,0 +1,67 @@
+// What the queue has the store do beside its commits: waking jobs whose time has come, and keeping
+// the log and the file short.
+
+package import JobLogic
+
+extension SQLiteJobStore {
+    package func promoteDue(
+        nowMilliseconds: Int64, limit: Int, byteLimit: Int
+    ) throws(StoreError) -> [QueuedJob] {
+        try refuseBroken()
+        let due = try reads.due(nowMilliseconds: nowMilliseconds, limit: limit)
+        if due.isEmpty { return [] }
+        return try transaction { () throws(StoreError) in
+            var jobs: [QueuedJob] = []
+            var bytes = 0
+            for key in due where bytes <= byteLimit {
+                let job = try promote(key)
+                for request in job.requests { bytes += request.count }
+                jobs.append(job)
+            }
+            return jobs
+        }
+    }
+
+    private func promote(_ key: JobKey) throws(StoreError) -> QueuedJob {
+        control.setState.bind(1, Int64(JobState.queued.rawValue))
+        control.setState.bindNull(2)
+        control.setState.bind(3, key.column)
+        guard let head = try head(of: key) else {
+            throw .corrupt("the agenda names a job that is not there")
+        }
+        try control.setState.run()
+        try move(key, head, to: .queued)
+        guard let job = try rows.job(key) else { throw .bug("a promoted job is gone") }
+        return QueuedJob(job: job, requests: try rows.messages(of: key, kind: .request))
+    }
+
+    // MARK: The log and the file
+
+    package func checkpoint(truncate: Bool) throws(StoreError) {
+        // an empty log would be truncated without any fsync: give it something to write
+        if truncate { _ = try commit([.probe]) }
+        try refuseBroken()
+        do throws(StoreError) {
+            try log.checkpoint(truncate: truncate)
+        } catch {
+            if case .syncFailed = error { broken = error }
+            throw error
+        }
+    }
+
+    package func releaseFreePages(limit: Int) throws(StoreError) {
+        try refuseBroken()
+        do throws(StoreError) {
+            try connection.execute("PRAGMA incremental_vacuum(\(max(1, limit)))")
+        } catch {
+            rollBack(after: error)
+            throw broken ?? error
+        }
+    }
+
+    package func size() throws(StoreError) -> StoreSize {
+        StoreSize(usedBytes: try reads.usedPages() * reads.pageBytes + log.fileBytes)
+    }
+
+    package var logBytes: Int64 { log.unmovedBytes }
+}

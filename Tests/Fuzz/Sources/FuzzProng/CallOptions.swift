@@ -1,0 +1,1 @@
+../../../../Sources/QueueProcess/CallOptions.swift
