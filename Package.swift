@@ -13,9 +13,10 @@ let strict: [SwiftSetting] = [
 
 /// Settings for a target that names fault points: with the trait `FaultPoints` (tests) they are
 /// compiled in, without it (the release) they do not exist.
-let faulty: [SwiftSetting] = strict + [
-    .define("FAULT_POINTS", .when(traits: ["FaultPoints"]))
-]
+let faulty: [SwiftSetting] =
+    strict + [
+        .define("FAULT_POINTS", .when(traits: ["FaultPoints"]))
+    ]
 
 func nio(_ product: String) -> Target.Dependency {
     .product(name: product, package: "swift-nio")
@@ -106,7 +107,8 @@ let package = Package(
             swiftSettings: strict),
 
         // tests of one module: milliseconds
-        .testTarget(name: "SettingsTests", dependencies: ["Settings", "WireFormat"], swiftSettings: strict),
+        .testTarget(
+            name: "SettingsTests", dependencies: ["Settings", "WireFormat"], swiftSettings: strict),
         .testTarget(name: "WireFormatTests", dependencies: ["WireFormat"], swiftSettings: strict),
         .testTarget(
             name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage"], swiftSettings: strict),
@@ -135,7 +137,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WorkerProcessTests",
-            dependencies: ["WorkerProcess", "GRPCClient", "WireFormat", "Settings", "Kernel", "Ops"],
+            dependencies: [
+                "WorkerProcess", "GRPCClient", "WireFormat", "Settings", "Kernel", "Ops",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SupervisorTests", dependencies: ["WireFormat", "Ops", "supervisor-test-daemon"],
@@ -165,6 +169,7 @@ let package = Package(
         .executableTarget(
             name: "schema-differential", dependencies: ["Schema"],
             path: "Tests/SchemaDifferential",
-            exclude: ["differential.py", "disagreements.json", "comparison"], swiftSettings: strict),
+            exclude: ["differential.py", "disagreements.json", "comparison"],
+            swiftSettings: strict),
     ]
 )

@@ -1,3 +1,5 @@
+// The only fork(2) of prongd and the child's prologue; see CFork.h. Async-signal-safe throughout.
+
 #define _GNU_SOURCE
 #include "CFork.h"
 

@@ -1,3 +1,5 @@
+// System calls that Glibc's Swift module lacks; see CLinux.h. Pass-throughs, never a decision.
+
 #define _GNU_SOURCE
 #include "CLinux.h"
 

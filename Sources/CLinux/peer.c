@@ -1,3 +1,5 @@
+// SO_PEERCRED and SO_PEERGROUPS for Swift; see peer.h. Never allocates.
+
 #define _GNU_SOURCE  // struct ucred
 #include "peer.h"
 

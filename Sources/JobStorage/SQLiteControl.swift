@@ -16,6 +16,7 @@ struct SQLiteControl {
     let resume: SQLiteStatement
     let probe: SQLiteStatement
     let noteDeleted: SQLiteStatement
+    let liftExpiry: SQLiteStatement
 
     init(_ connection: SQLiteConnection) throws(StoreError) {
         func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
@@ -27,6 +28,7 @@ struct SQLiteControl {
         head = try prepare(
             "SELECT state, lane, uid, batch, notBefore, expiresAt FROM jobs WHERE key = ?")
         setState = try prepare("UPDATE jobs SET state = ?, notBefore = ? WHERE key = ?")
+        liftExpiry = try prepare("UPDATE jobs SET expiresAt = NULL WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")
         addKey = try prepare(
             """

@@ -173,7 +173,14 @@ package final class SQLiteJobStore: JobStore {
         if head.state == .running { try bodies.removeMark(update.key) }
         if progress.state == .running { try bodies.addMark(progress.mark, key: update.key) }
         try bodies.put(progress, responses: update.responses, key: update.key)
-        try move(update.key, head, to: progress.state, notBefore: progress.notBeforeMilliseconds)
+        let lifts = progress.isExpiryLifted && head.place.expiresAt != nil
+        if lifts {
+            control.liftExpiry.bind(1, update.key.column)
+            try control.liftExpiry.run()
+        }
+        try move(
+            update.key, head, to: progress.state, notBefore: progress.notBeforeMilliseconds,
+            liftsExpiry: lifts)
         return .done
     }
 
@@ -218,10 +225,13 @@ package final class SQLiteJobStore: JobStore {
 
     /// The counters and the agenda after a change of state, or a delete.
     func move(
-        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil
+        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil,
+        liftsExpiry: Bool = false
     ) throws(StoreError) {
         let place = state.map {
-            SQLiteAgenda.Place(state: $0, notBefore: notBefore, expiresAt: head.place.expiresAt)
+            SQLiteAgenda.Place(
+                state: $0, notBefore: notBefore,
+                expiresAt: liftsExpiry ? nil : head.place.expiresAt)
         }
         try agenda.move(key, from: head.place, to: place)
         counters.changes.add(

@@ -24,6 +24,12 @@ package enum UnixSocket {
 
         /// Closes the other end and keeps this one.
         package consuming func keepOurs() -> FileDescriptor { ours }
+
+        /// Closes neither: for the child after a fork, whose descriptors are others already.
+        package consuming func forget() {
+            _ = ours.release()
+            _ = theirs.release()
+        }
     }
 
     /// A listening, non-blocking stream socket at the path, with this mode and, if given, group.

@@ -71,7 +71,8 @@ package struct SupervisorLink: Sendable {
             }
             // An order of another version cannot come from the program that forked this process;
             // what is not for this generation is a bug of the supervisor: neither is obeyed.
-            guard let (order, meantFor) = try? SupervisorLinkFrame.decodeOrder(Array(room[..<count])),
+            guard
+                let (order, meantFor) = try? SupervisorLinkFrame.decodeOrder(Array(room[..<count])),
                 meantFor == generation
             else { continue }
             return .order(order)

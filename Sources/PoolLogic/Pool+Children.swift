@@ -61,7 +61,9 @@ extension Pool {
     /// was never, is dropped.
     mutating func heard(_ key: ChildKey, _ moment: Moment, then act: (inout Pool) -> Void) {
         guard isCurrent(key) else {
-            log(.info, "a report of \(key) came after its end and was dropped", cause: "late report")
+            log(
+                .info, "a report of \(key) came after its end and was dropped", cause: "late report"
+            )
             return
         }
         change(key.name) { $0.lastHeard = moment.monotonicMilliseconds }
@@ -106,7 +108,9 @@ extension Pool {
     /// The queue cannot start and no successor could: prongd stops with the queue's exit code.
     mutating func giveUp(_ key: ChildKey, _ code: UInt8, _ text: String, _ moment: Moment) {
         guard key.name == .queue, case .starting = queue.state else {
-            log(.warning, "\(key) reports that it cannot go on: \(text)", cause: "fatal \(key.name)")
+            log(
+                .warning, "\(key) reports that it cannot go on: \(text)", cause: "fatal \(key.name)"
+            )
             return
         }
         log(.error, "\(key) cannot start, so prongd stops with exit code \(code): \(text)")
@@ -135,7 +139,8 @@ extension Pool {
     mutating func replace(_ key: ChildKey, _ moment: Moment) {
         guard isCurrent(key), case .worker = key.name else { return }
         guard self[key.name].isReady else { return }
-        abort(key.name, .replaced, "the queue has not heard from it since the queue's start", moment)
+        abort(
+            key.name, .replaced, "the queue has not heard from it since the queue's start", moment)
     }
 
     /// Begins the forced end of a child that should be able to write a backtrace.

@@ -91,6 +91,21 @@ struct Catalog: Sendable {
         return nil
     }
 
+    /// The method at the named target, or at the first that offers it.
+    func anyMethod(_ name: String, at target: String?) -> CallableMethod? {
+        if let method = try? method(name, at: target) { return method }
+        return targetsOfMethod[name]?.first.flatMap { targets[$0].methods[name] }
+    }
+
+    /// An example of a message, or of a method's request, as JSON.
+    func example(of name: String) -> [UInt8]? {
+        for schema in schemas {
+            if let method = schema.method(name) { return schema.example(of: method.input) }
+            if let message = schema.message(named: name) { return schema.example(of: message) }
+        }
+        return nil
+    }
+
     func targetPolicies() -> [TargetPolicy] {
         targets.map { target in
             TargetPolicy(

@@ -84,7 +84,8 @@ final class DurableWait {
             return exchange.respond(
                 ConnectError(
                     .deadlineExceeded,
-                    "the job has not ended within the deadline; it goes on: GET /v1/jobs/\(id.text)"),
+                    "the job has not ended within the deadline; it goes on: GET /v1/jobs/\(id.text)"
+                ),
                 headers: jobHeaders)
         }
         service.readJob(id) { [self] result in

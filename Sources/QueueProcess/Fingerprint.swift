@@ -1,5 +1,5 @@
-// Names a call by its method, target and request bytes, so that a key that is used again can be told
-// from a key used for another call. Not for security: a user's keys are that user's own.
+// Names a call by its method, target and request bytes, so that a key that is used again can be
+// told from a key used for another call. Not for security: a user's keys are that user's own.
 
 import JobLogic
 

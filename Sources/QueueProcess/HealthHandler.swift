@@ -160,7 +160,7 @@ struct HealthHandler {
     // MARK: gRPC's health protocol
 
     func check(_ exchange: Exchange) {
-        exchange.collectBody(limit: JobHandler.envelopeBytes) { body in
+        exchange.collectBody(limit: JobHandler.orderBytes) { body in
             guard let name = HealthHandler.serviceName(body) else {
                 return exchange.respond(
                     ConnectError(.invalidArgument, "the body must be {\"service\":\"…\"}"))

@@ -120,7 +120,8 @@ struct JobEnvelopeReader {
 
     private mutating func readMetadata() throws(EnvelopeFault) {
         try json("metadata") { (reader) throws(JSONError) in try reader.beginObject() }
-        while let name = try json("metadata", { (reader) throws(JSONError) in try reader.nextKey() })
+        while let name = try json(
+            "metadata", { (reader) throws(JSONError) in try reader.nextKey() })
         {
             let value = try text("metadata.\(name)")
             try set("metadata") { (options) throws(OptionFault) in

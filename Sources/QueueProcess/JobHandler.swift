@@ -30,8 +30,10 @@ struct JobHandler {
         case "application/json": submitOne(exchange)
         case "application/x-ndjson":
             guard let wait = waitTime(exchange) else { return }
-            LineSubmission(service: service, exchange: exchange, caller: caller(exchange), wait: wait)
-                .begin()
+            LineSubmission(
+                service: service, exchange: exchange, caller: caller(exchange), wait: wait
+            )
+            .begin()
         case _:
             exchange.respond(
                 ConnectError(
@@ -41,8 +43,8 @@ struct JobHandler {
     }
 
     private func submitOne(_ exchange: Exchange) {
-        let limit = service.start.settings.listen.maxRequestBytes + JobHandler.envelopeBytes
-        exchange.collectBody(limit: limit) { body in
+        let limit = service.start.settings.listen.maxRequestBytes
+        exchange.collectBody(limit: limit, limitName: "listen.max_request") { body in
             let submission: Submission
             do throws(ConnectError) {
                 submission = try parse(body, exchange)
@@ -58,8 +60,8 @@ struct JobHandler {
         }
     }
 
-    /// Room for a job's own fields beside a request of the largest size.
-    static let envelopeBytes = 64 << 10
+    /// A body that only says what to do (resolve, scale and the like).
+    static let orderBytes = 64 << 10
 
     private func parse(
         _ body: ByteBuffer, _ exchange: Exchange
@@ -167,7 +169,8 @@ struct JobHandler {
                 ConnectError(endOf: stored.job, schema: schema), origin: stored.job.origin)
         }
         let wire = stored.responses.first ?? []
-        let wantsProto = exchange.head.headers.list("Accept").first
+        let wantsProto =
+            exchange.head.headers.list("Accept").first
             .map { $0.hasPrefix("application/proto") } ?? false
         if wantsProto {
             return exchange.respond(
@@ -247,11 +250,12 @@ struct JobHandler {
     }
 
     func resolve(_ exchange: Exchange) {
-        exchange.collectBody(limit: JobHandler.envelopeBytes) { body in
+        exchange.collectBody(limit: JobHandler.orderBytes) { body in
             guard let succeeded = JobHandler.resolution(body) else {
                 return exchange.respond(
                     ConnectError(
-                        .invalidArgument, "the body must be {\"as\":\"succeeded\"} or"
+                        .invalidArgument,
+                        "the body must be {\"as\":\"succeeded\"} or"
                             + " {\"as\":\"failed\"}"))
             }
             act(.resolve(succeeded: succeeded), exchange)

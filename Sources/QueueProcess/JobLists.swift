@@ -1,5 +1,5 @@
-// Lists of jobs, and actions on all that a list's filters name. Both walk the store page by page and
-// hold no more than one page.
+// Lists of jobs, and actions on all that a list's filters name. Both walk the store page by page
+// and hold no more than one page.
 
 import HTTPServer
 import JobLogic
@@ -132,7 +132,7 @@ extension JobHandler {
     func actOnMany(_ action: JobAction, _ exchange: Exchange) {
         do throws(ConnectError) {
             let filter = try filter(exchange)
-            exchange.collectBody(limit: JobHandler.envelopeBytes) { _ in
+            exchange.collectBody(limit: JobHandler.orderBytes) { _ in
                 ActionOnMany(service: service, exchange: exchange, action: action, filter: filter)
                     .begin()
             }

@@ -178,7 +178,9 @@ struct JobJSON {
             writer.field("pid", Int(attempt.pid))
             writer.endObject()
             writer.time("startedAt", attempt.startedAtMilliseconds)
-            if attempt.endedAtMilliseconds > 0 { writer.time("endedAt", attempt.endedAtMilliseconds) }
+            if attempt.endedAtMilliseconds > 0 {
+                writer.time("endedAt", attempt.endedAtMilliseconds)
+            }
             if let code = attempt.code { writer.field("code", codeName(code)) }
             writer.optionalField("message", attempt.message.isEmpty ? nil : attempt.message)
             writer.optionalField("peer", attempt.peer.isEmpty ? nil : attempt.peer)
@@ -251,7 +253,9 @@ extension Service {
             return "target `\(lane.name)` does not offer the method any more"
         }
         if start.isSafeMode { return "the queue is in safe mode after three deaths in a minute" }
-        if let trouble = engine.logic.trouble { return "the store cannot write: \(trouble.message)" }
+        if let trouble = engine.logic.trouble {
+            return "the store cannot write: \(trouble.message)"
+        }
         guard !engine.logic.workers.isReady(target: target) else { return nil }
         let reason = workers.reason(target: target).map { ": \($0)" } ?? ""
         return "target `\(lane.name)` is down, no worker has a connection to it\(reason)"

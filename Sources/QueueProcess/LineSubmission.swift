@@ -1,6 +1,7 @@
 // Many jobs in one body: NDJSON in, one answer a line out, in order, while the body is still read.
 // With a wait: each job's final JSON as it ends, in the order of the ends. Memory is bounded by the
-// lines whose answers are outstanding; a client that reads slowly makes prong read slowly.
+// lines of a body; a client that writes all before it reads is never blocked, so reading never
+// waits for the client to read. Final jobs, which may be large, are fetched when they are taken.
 //
 //     body ─▶ lines ─▶ parse ─▶ engine ─▶ answers, kept in order ─▶ response
 //               ▲                               │
@@ -54,7 +55,10 @@ final class LineSubmission {
 
     func begin() {
         exchange.onGone = { [self] in stop() }
-        exchange.onWritable = { [self] in resumeIfPossible() }
+        exchange.onWritable = { [self] in
+            fetchKept()
+            planFlush()
+        }
         if wait > 0 {
             timer = service.loop.assumeIsolated().scheduleTask(in: .milliseconds(wait)) {
                 [self] in endWait()
@@ -101,7 +105,7 @@ final class LineSubmission {
     private var isOverlong = false
 
     private var lineLimit: Int {
-        service.start.settings.listen.maxRequestBytes + JobHandler.envelopeBytes
+        service.start.settings.listen.maxRequestBytes
     }
 
     private func takeLine(_ line: ByteBuffer) {
@@ -117,7 +121,8 @@ final class LineSubmission {
                 number, place,
                 ConnectError(
                     .resourceExhausted,
-                    "a body has at most \(LineSubmission.linesMax) lines; send the rest in another"))
+                    "a body has at most \(LineSubmission.linesMax) lines; send the rest in another")
+            )
         }
         guard !wasOverlong, line.readableBytes <= lineLimit else {
             return refuse(
@@ -224,9 +229,13 @@ final class LineSubmission {
     }
 
     private func finishIfDone() {
-        guard bodyHasEnded, answers.isEmpty, outstanding == 0 else { return }
-        guard awaited.isEmpty, readingRest == 0 else {
-            if waitIsOver, readingRest == 0 { readRest() }
+        guard bodyHasEnded, answers.isEmpty, outstanding == 0, readingRest == 0 else { return }
+        if !kept.isEmpty {
+            if exchange.isWritable { fetchKept() }
+            return
+        }
+        guard awaited.isEmpty else {
+            if waitIsOver, exchange.isWritable { readRest() }
             return
         }
         beginResponse()
@@ -237,14 +246,14 @@ final class LineSubmission {
     private func pauseIfNeeded() {
         guard !isPaused, !bodyHasEnded,
             outstanding > LineSubmission.outstandingMax
-                || outstandingBytes > LineSubmission.outstandingBytesMax || !exchange.isWritable
+                || outstandingBytes > LineSubmission.outstandingBytesMax
         else { return }
         isPaused = true
         exchange.pauseBody()
     }
 
     private func resumeIfPossible() {
-        guard isPaused, exchange.isWritable, outstanding <= LineSubmission.outstandingMax / 2,
+        guard isPaused, outstanding <= LineSubmission.outstandingMax / 2,
             outstandingBytes <= LineSubmission.outstandingBytesMax / 2
         else { return }
         isPaused = false
@@ -287,11 +296,41 @@ final class LineSubmission {
     private func settle(_ key: JobKey, _ stored: StoredJob) {
         guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }
         service.engine.unwatch(key, wait.token)
-        for line in wait.lines {
+        guard exchange.isWritable || !hasBegun else {
+            kept.append((wait.id, wait.lines))
+            return
+        }
+        tell(stored, wait.lines)
+    }
+
+    private func tell(_ stored: StoredJob, _ lines: [Int]) {
+        for line in lines {
             ready += service.jobJSON(stored, bodies: true, line: line)
             ready.append(UInt8(ascii: "\n"))
         }
         planFlush()
+    }
+
+    /// Jobs that ended while the client was not reading: in the store, not in memory.
+    private var kept: [(id: JobID, lines: [Int])] = []
+
+    private func fetchKept() {
+        guard !hasFinished, readingRest == 0 else { return }
+        let batch = kept.prefix(LineSubmission.restAtOnce)
+        kept.removeFirst(batch.count)
+        for (id, lines) in batch {
+            readingRest += 1
+            service.readJob(id) { [self] result in
+                readingRest -= 1
+                guard !hasFinished else { return }
+                switch result {
+                case .success(let stored): tell(stored, lines)
+                case .failure(let error):
+                    for line in lines { ready += LineAnswer.error(line, error) }
+                    planFlush()
+                }
+            }
+        }
     }
 
     private func endWait() {

@@ -1,5 +1,6 @@
-// The queue's counts as Prometheus text (exposition format 0.0.4). INTERFACE 2.4 names every metric;
-// label values come from settings, descriptors and fixed words only, so their number is bounded.
+// The queue's counts as Prometheus text (exposition format 0.0.4). INTERFACE 2.4 names every
+// metric; label values come from settings, descriptors and fixed words only, so their number is
+// bounded.
 
 import Glibc
 import HTTPServer
@@ -128,7 +129,8 @@ struct MetricsText {
             out.sample(
                 [("role", "supervisor"), ("slot", "0")], Double(ProcessMemory.residentBytes(pid)))
         }
-        out.sample([("role", "queue"), ("slot", "0")], Double(ProcessMemory.residentBytes(getpid())))
+        out.sample(
+            [("role", "queue"), ("slot", "0")], Double(ProcessMemory.residentBytes(getpid())))
         for view in service.workers.views.values {
             out.sample(
                 [("role", "worker"), ("slot", String(view.row.slot))],

@@ -50,7 +50,8 @@ struct OperationHandler {
         }
     }
 
-    /// The age of each lane's oldest queued job, and the store's size; empty while it cannot be read.
+    /// The age of each lane's oldest queued job, and the store's size; empty while it cannot be
+    /// read.
     private func readAges(
         _ then: @escaping (_ oldest: [LaneID: Int64], _ storeBytes: Int64) -> Void
     ) {
@@ -110,8 +111,13 @@ struct OperationHandler {
         writer.beginObject()
         writer.field("name", name)
         writer.field("text", text)
-        if let method = try? catalog.method(name, at: exchange.head.query("target")) {
+        let target = exchange.head.query("target")
+        if let method = catalog.anyMethod(name, at: target) {
             writePolicy(method, to: &writer)
+        }
+        if let example = catalog.example(of: name) {
+            writer.key("example")
+            writer.raw(example)
         }
         writer.endObject()
         exchange.respondJSON(writer.bytes)
@@ -158,7 +164,7 @@ struct OperationHandler {
         guard service.start.catalog.target(named: name) != nil else {
             return exchange.respond(ConnectError(.notFound, "there is no target `\(name)`"))
         }
-        exchange.collectBody(limit: JobHandler.envelopeBytes) { [self] _ in
+        exchange.collectBody(limit: JobHandler.orderBytes) { [self] _ in
             service.engine.handle(.setPaused(target: name, paused: paused))
             service.start.log.notice("target \(name) was \(paused ? "paused" : "resumed")")
             targets(exchange)
@@ -167,7 +173,7 @@ struct OperationHandler {
 
     func scale(_ exchange: Exchange) {
         guard mayChange(exchange) else { return }
-        exchange.collectBody(limit: JobHandler.envelopeBytes) { [self] body in
+        exchange.collectBody(limit: JobHandler.orderBytes) { [self] body in
             guard let count = OperationHandler.workerCount(body) else {
                 return exchange.respond(
                     ConnectError(

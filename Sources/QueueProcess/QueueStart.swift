@@ -58,7 +58,8 @@ struct QueueStart {
             return try Bundle.decode(try MemoryFile.read(descriptor))
         } catch {
             throw StartFailure(
-                exitCode: StartFailure.bug, message: "the loader's settings cannot be read: \(error)")
+                exitCode: StartFailure.bug,
+                message: "the loader's settings cannot be read: \(error)")
         }
     }
 

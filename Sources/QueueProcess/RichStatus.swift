@@ -35,7 +35,8 @@ enum RichStatus {
             switch field.number {
             case 1:
                 guard let url = try? any.text(field) else { return nil }
-                detail.type = String(url[(url.lastIndex(of: "/").map(url.index(after:)) ?? url.startIndex)...])
+                detail.type = String(
+                    url[(url.lastIndex(of: "/").map(url.index(after:)) ?? url.startIndex)...])
             case 2:
                 guard let value = try? any.data(field) else { return nil }
                 detail.value = value

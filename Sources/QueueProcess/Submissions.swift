@@ -1,4 +1,5 @@
-// From a checked call to a durable job: what is stored with it decides its life, not later settings.
+// From a checked call to a durable job: what is stored with it decides its life, not later
+// settings.
 
 import HTTPServer
 import JobLogic

@@ -1,5 +1,5 @@
-// Instants as users write them (RFC 3339); durations are read by Settings. Pure; refuses rather than
-// guesses.
+// Instants as users write them (RFC 3339); durations are read by Settings. Pure; refuses rather
+// than guesses.
 
 enum InstantText {
     /// Milliseconds since 1970 of an RFC 3339 date-time; fractions are cut to milliseconds.

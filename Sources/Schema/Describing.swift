@@ -19,7 +19,7 @@ extension Schema {
     }
 
     private func text(of service: ServiceDescriptor) -> String {
-        var lines = ["service \(service.fullName) {"]
+        var lines = opening("service", service.fullName)
         if let host = service.defaultHost {
             lines.append("  option (google.api.default_host) = \(quoted(host));")
         }
@@ -111,13 +111,19 @@ extension Schema {
         return "\"\(String(decoding: bytes, as: UTF8.self))\""
     }
 
+    /// A declaration has a short name in proto text; the full one stands above it.
+    private func opening(_ keyword: String, _ fullName: String) -> [String] {
+        let short = fullName.split(separator: ".").last.map(String.init) ?? fullName
+        return ["// \(fullName)", "\(keyword) \(short) {"]
+    }
+
     // MARK: messages and enums
 
     private func text(of message: MessageHandle) -> String {
         let view = tables.view
         let entry = view.messages[Int(message.index)]
         let oneofs = oneofNames[message.index] ?? []
-        var lines = ["message \(messageNames[Int(message.index)]) {"]
+        var lines = opening("message", messageNames[Int(message.index)])
         var shownOneofs: Set<Int32> = []
         for place in fieldPlaces(entry) {
             let field = view.fields[place]
@@ -180,7 +186,7 @@ extension Schema {
     private func text(of item: EnumHandle) -> String {
         let view = tables.view
         let entry = view.enums[Int(item.index)]
-        var lines = ["enum \(enumNames[Int(item.index)]) {"]
+        var lines = opening("enum", enumNames[Int(item.index)])
         for place in Int(entry.valueStart)..<Int(entry.valueStart + entry.valueCount) {
             let value = view.enumValues[place]
             lines.append("  \(view.string(value.name)) = \(value.number);")

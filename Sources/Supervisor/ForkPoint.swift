@@ -96,7 +96,12 @@ struct ForkPoint {
         let theirs = pair.theirs.number
         let pid = forkProcess(place, [theirs] + given)
         let code = errno
-        if pid == 0 { becomeRole(place) }
+        if pid == 0 {
+            // an optimised build would else end the pair's life here and close what the prologue
+            // has put at its numbers
+            pair.forget()
+            becomeRole(place)
+        }
         guard pid > 0 else {
             throw ForkFailure(
                 exitCode: ExitCode.system, sentence: "\(SystemError("fork", errno: code))")

@@ -18,7 +18,8 @@ final class ListeningSockets {
         for name in handedOver.unknownNames {
             log.warning(
                 "the service manager handed over a socket called \"\(name)\", which prong does not "
-                    + "use: its name must be \"\(HandedOverSockets.clientName)\" and it must listen")
+                    + "use: its name must be \"\(HandedOverSockets.clientName)\" and it must listen"
+            )
         }
         if let fd = handedOver.clients {
             clients = OpenFile(FileDescriptor(owning: fd))

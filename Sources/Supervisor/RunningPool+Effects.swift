@@ -15,8 +15,13 @@ extension RunningPool {
         case .picture(let key): writePicture(of: key)
         case .abort(let key): children[key]?.signal(SIGABRT)
         case .kill(let key): children[key]?.signal(SIGKILL)
-        case .publish(let facts): publish(facts)
-        case .publishComplete: children[pool.queue.key]?.send(.workersComplete)
+        case .publish(let facts):
+            // with each row, so that a status never shows a worker whose fork it does not count
+            sendFigures()
+            publish(facts)
+        case .publishComplete:
+            sendFigures()
+            children[pool.queue.key]?.send(.workersComplete)
         case .notifyReady: SystemdLink.ready()
         case .notifyStopping: SystemdLink.stopping()
         case .notifyStatus(let text): SystemdLink.status(text)

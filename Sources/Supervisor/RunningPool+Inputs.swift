@@ -86,7 +86,7 @@ extension RunningPool {
         rearmSecond()
     }
 
-    private func sendFigures() {
+    func sendFigures() {
         guard let queue = children[pool.queue.key] else { return }
         queue.send(
             .figures(

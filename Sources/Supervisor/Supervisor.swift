@@ -2,8 +2,10 @@
 //
 // Laws, and why:
 //   - One thread for life. A process that ever had a gRPC client, a Dispatch queue or a Task cannot
-//     fork children that work; so none of these is reachable from this module, and each fork checks.
-//   - It parses nothing that a user wrote: the loader does that and hands back a sealed memory file,
+//     fork children that work; so none of these is reachable from this module, and each fork
+// checks.
+//   - It parses nothing that a user wrote: the loader does that and hands back a sealed memory
+// file,
 //     of which only the fixed header is read here. So no configuration can take it down.
 //   - It believes its own tables, not its children's reports, and never a pid without a generation.
 //   - No job, no request and no answer ever passes through it.

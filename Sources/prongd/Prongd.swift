@@ -1,5 +1,6 @@
-// prongd: reads its arguments, then is the supervisor, or checks a configuration and ends. Must stay
-// synchronous: a thread, a task or a gRPC call before the supervisor forks would break every child.
+// prongd: reads its arguments, then is the supervisor, or checks a configuration and ends. Must
+// stay synchronous: a thread, a task or a gRPC call before the supervisor forks would break every
+// child.
 
 import Glibc
 import Kernel

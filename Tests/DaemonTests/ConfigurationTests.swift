@@ -29,6 +29,17 @@ struct ConfigurationTests {
         """
     }
 
+    /// A target whose descriptor set is the file.
+    private func target(_ descriptors: String) -> String {
+        prefixed(
+            """
+            [targets.a]
+            address = "127.0.0.1:1"
+            credentials = "insecure"
+            descriptors = ["\(descriptors)"]
+            """)
+    }
+
     @Test func `a sound configuration passes the check`() throws {
         let passed = try check(prefixed("[worker]\nin_flight = 8"))
         #expect(passed.code == 0, "\(passed.errorOutput)")
@@ -37,9 +48,7 @@ struct ConfigurationTests {
     @Test func `the check of a target reads its descriptor set`() throws {
         let file = try ExampleServer.descriptors()
         let passed = try check(
-            prefixed(
-                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"\(file)\"]"
-            ))
+            target("\(file)"))
         #expect(passed.code == 0, "\(passed.errorOutput)")
     }
 
@@ -104,9 +113,7 @@ struct ConfigurationTests {
 
     @Test func `a broken descriptor set is refused with its name`() throws {
         let refused = try check(
-            prefixed(
-                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"broken.binpb\"]"
-            ),
+            target("broken.binpb"),
             files: ["broken.binpb": [0x0A, 0xFF, 0xFF, 0x03, 0x01]])
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("broken.binpb"), "\(refused.errorOutput)")
@@ -120,9 +127,7 @@ struct ConfigurationTests {
             [0x0A, UInt8(name.count)] + name + [0x1A, UInt8(missing.count)] + missing
             + [0x62, UInt8(syntax.count)] + syntax
         let refused = try check(
-            prefixed(
-                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"half.binpb\"]"
-            ),
+            target("half.binpb"),
             files: ["half.binpb": [0x0A, UInt8(file.count)] + file])
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("half.binpb"), "\(refused.errorOutput)")
@@ -131,9 +136,7 @@ struct ConfigurationTests {
 
     @Test func `a descriptor set that is not there is refused with its name`() throws {
         let refused = try check(
-            prefixed(
-                "[targets.a]\naddress = \"127.0.0.1:1\"\ncredentials = \"insecure\"\ndescriptors = [\"gone.binpb\"]"
-            ))
+            target("gone.binpb"))
         #expect(refused.code == 78)
         #expect(refused.errorOutput.contains("gone.binpb"), "\(refused.errorOutput)")
     }

@@ -17,9 +17,11 @@ struct JobControlTests {
     }
 
     @Test func `a running job is cancelled and the error says that it may have happened`() throws {
-        try withPool { daemon, _ in
-            let id = try daemon.submit("Delay", ["milliseconds": 600_000], ["timeout": "15m"])
-            try daemon.job(id, reaches: "running")
+        try withPool { daemon, server in
+            let key = unique("cancelled")
+            let id = try daemon.submit(
+                "Delay", ["milliseconds": 600_000, "key": .string(key)], ["timeout": "15m"])
+            try eventuallyTrue("the call is at the target") { server.calls(holding: key) == 1 }
             #expect(try daemon.request("DELETE", "/v1/jobs/\(id)").status == 200)
             let job = try daemon.job(id, reaches: "cancelled")
             #expect(job["error"]["code"] == "canceled")

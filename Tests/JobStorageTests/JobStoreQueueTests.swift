@@ -91,6 +91,26 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
+    func `a job whose expiry was lifted by a retry is never overdue again`(
+        kind: StoreKind
+    ) throws {
+        let fixture = try StoreFixture(kind)
+        var job = Sample.job(1)
+        job.order.expiresAtMilliseconds = 40
+        let key = job.order.id.key
+        _ = try fixture.store.commit([.insert(NewJob(job: job, requests: []))])
+        _ = try fixture.store.commit([
+            .update(JobUpdate(key: key, from: .queued, progress: JobProgress(state: .expired)))
+        ])
+        let retried = JobProgress(state: .queued, isExpiryLifted: true)
+        _ = try fixture.store.commit([
+            .update(JobUpdate(key: key, from: .expired, progress: retried))
+        ])
+        #expect(try fixture.store.overdue(nowMilliseconds: 50, limit: 10).isEmpty)
+        #expect(try fixture.store.nextExpiryMilliseconds() == nil)
+    }
+
+    @Test(arguments: StoreKind.allCases)
     func `marks are found page by page and go with their state`(kind: StoreKind) throws {
         let fixture = try StoreFixture(kind)
         let jobs = (1...10).map { Sample.job($0) }

@@ -44,7 +44,12 @@ func target(_ lines: String) -> String {
             [worker]
             drain_timeout = "5m"
             [defaults]
-            job_retry = { attempts = 3, initial = "1s", max = "2s", multiplier = 2, codes = ["aborted", "UNAVAILABLE"] }
+            [defaults.job_retry]
+            attempts = 3
+            initial = "1s"
+            max = "2s"
+            multiplier = 2
+            codes = ["aborted", "UNAVAILABLE"]
             [targets.etcd]
             address = "unix:/run/etcd.sock"
             descriptors = ["etcd.binpb"]

@@ -72,6 +72,59 @@ func measure(_ times: Int, _ body: () throws(TranscodeError) -> Void) throws(Tra
     return (nanoseconds() - start) / max(1, times)
 }
 
+func validate(
+    _ bytes: [UInt8], _ message: MessageHandle, _ schema: Schema
+) throws(TranscodeError) -> String {
+    var failure: TranscodeError?
+    bytes.withUnsafeBytes { raw in
+        do throws(TranscodeError) {
+            try schema.validate(wire: raw, as: message)
+        } catch {
+            failure = error
+        }
+    }
+    if let failure { throw failure }
+    return "ok"
+}
+
+func timeEncoding(
+    _ bytes: [UInt8], _ message: MessageHandle, _ schema: Schema, _ times: Int
+) throws(TranscodeError) -> String {
+    var out: [UInt8] = []
+    let spent = try measure(times) { () throws(TranscodeError) in
+        out.removeAll(keepingCapacity: true)
+        var failure: TranscodeError?
+        bytes.withUnsafeBytes { raw in
+            do throws(TranscodeError) {
+                try schema.encode(json: raw, as: message, into: &out)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+    return "ok \(spent)"
+}
+
+func timeDecoding(
+    _ bytes: [UInt8], _ message: MessageHandle, _ schema: Schema, _ times: Int
+) throws(TranscodeError) -> String {
+    var json = JSONWriter()
+    let spent = try measure(times) { () throws(TranscodeError) in
+        json.removeAll()
+        var failure: TranscodeError?
+        bytes.withUnsafeBytes { raw in
+            do throws(TranscodeError) {
+                try schema.decode(wire: raw, as: message, into: &json)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+    return "ok \(spent)"
+}
+
 func answer(_ line: String, _ schema: Schema) throws(TranscodeError) -> String {
     let words = line.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count >= 2 else { return "error \(hex(Array("not a question".utf8)))" }
@@ -91,47 +144,9 @@ func answer(_ line: String, _ schema: Schema) throws(TranscodeError) -> String {
     switch words[0] {
     case "J": return "ok \(hex(try schema.encode(json: bytes, as: message)))"
     case "W": return "ok \(hex(try schema.decode(wire: bytes, as: message)))"
-    case "V":
-        var failure: TranscodeError?
-        bytes.withUnsafeBytes { raw in
-            do throws(TranscodeError) {
-                try schema.validate(wire: raw, as: message)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return "ok"
-    case "T":
-        var out: [UInt8] = []
-        let spent = try measure(times) { () throws(TranscodeError) in
-            out.removeAll(keepingCapacity: true)
-            var failure: TranscodeError?
-            bytes.withUnsafeBytes { raw in
-                do throws(TranscodeError) {
-                    try schema.encode(json: raw, as: message, into: &out)
-                } catch {
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
-        }
-        return "ok \(spent)"
-    case "U":
-        var json = JSONWriter()
-        let spent = try measure(times) { () throws(TranscodeError) in
-            json.removeAll()
-            var failure: TranscodeError?
-            bytes.withUnsafeBytes { raw in
-                do throws(TranscodeError) {
-                    try schema.decode(wire: raw, as: message, into: &json)
-                } catch {
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
-        }
-        return "ok \(spent)"
+    case "V": return try validate(bytes, message, schema)
+    case "T": return try timeEncoding(bytes, message, schema, times)
+    case "U": return try timeDecoding(bytes, message, schema, times)
     default: return "error"
     }
 }

@@ -260,7 +260,9 @@ import Testing
         for name in schema.messagesByName.keys.sorted() {
             let handle = try #require(schema.message(named: name))
             _ = try schema.encode(json: schema.example(of: handle), as: handle)
-            #expect(schema.describe(name)?.hasPrefix("message \(name) {") == true)
+            let short = name.split(separator: ".").last.map(String.init) ?? ""
+            let opening = "// \(name)\nmessage \(short) {"
+            #expect(schema.describe(name)?.hasPrefix(opening) == true)
         }
     }
 

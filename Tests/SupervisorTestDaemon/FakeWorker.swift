@@ -1,6 +1,6 @@
 // Beats, and misbehaves as the file worker-SLOT.mode says: "crash" at its start, "mute" (its loop
-// hangs without a heartbeat), "late" (never ready), "deaf" (ignores the order to stop), "linger" (has
-// work left when its supervisor is gone).
+// hangs without a heartbeat), "late" (never ready), "deaf" (ignores the order to stop), "linger"
+// (has work left when its supervisor is gone).
 
 import Glibc
 import Kernel

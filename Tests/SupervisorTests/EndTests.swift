@@ -83,7 +83,8 @@ import Testing
         let output = Pipe()
         second.standardError = output
         try second.run()
-        let words = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let words = String(
+            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         second.waitUntilExit()
         #expect(second.terminationStatus == 69)
         #expect(words.contains("\(first.pid)"))

@@ -201,7 +201,8 @@ import Testing
         daemon.signal(SIGHUP)
         daemon.signal(SIGTTOU)
         try daemon.expect("its end") {
-            daemon.text("rows.log").contains("slot=3 gen=1 pid=\(daemon.workerPid(3) ?? 0) state=dead exit=drained")
+            daemon.text("rows.log").contains(
+                "slot=3 gen=1 pid=\(daemon.workerPid(3) ?? 0) state=dead exit=drained")
         }
         #expect(daemon.text("stderr.log").contains("HUP is ignored"))
         #expect(daemon.process.isRunning)

@@ -21,8 +21,13 @@ struct ImportLine: Sendable, CustomStringConvertible {
     }
 
     private static func parse(_ line: String, file: SourceFile, number: Int) -> ImportLine? {
+        // (attributes) (access) import (kind of declaration) module
         let pattern =
-            /^\s*(?:@\w+(?:\([^)]*\))?\s+)*(public |package |internal |fileprivate |private )?import (?:struct |class |enum |func |var |let |protocol |typealias )?(\w+)/
+            #/
+            ^\s* (?:@\w+(?:\([^)]*\))?\s+)*
+            (public\s|package\s|internal\s|fileprivate\s|private\s)?
+            import\s (?:(?:struct|class|enum|func|var|let|protocol|typealias)\s)? (\w+)
+            /#
         guard let match = line.firstMatch(of: pattern) else { return nil }
         return ImportLine(
             file: file.path, number: number, target: file.target,
