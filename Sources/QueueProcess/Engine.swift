@@ -34,6 +34,7 @@ final class Engine {
     private var isHandling = false
     private var isCommitting = false
     private var isCommitPlanned = false
+    private var isCheckpointing = false
     private var timer: Scheduled<Void>?
     private var timerNanoseconds: UInt64 = .max
     /// The log of a former queue whose fsync may have failed is not settled yet.
@@ -180,20 +181,53 @@ final class Engine {
         FaultPoint.reach(.queueBeforeCommit)
         store.write({ store throws(StoreError) in
             if mustSettle { try store.checkpoint(truncate: true) }
-            return try store.commit(batch)
+            return (try store.commit(batch), store.logBytes)
         }) { [self] result in
             isCommitting = false
             measures.noteCommit(nanoseconds: Clock.monotonicNanoseconds() - started)
             switch result {
-            case .success(let outcomes):
+            case .success(let (outcomes, logBytes)):
                 FaultPoint.reach(.queueAfterCommit)
                 if logic.trouble != nil {
                     log.notice("the store can write again; jobs are accepted and dispatched")
                 }
                 needsSettling = false
                 handle(.committed(outcomes))
+                if logBytes > Engine.logBytesMax { checkpoint() }
             case .failure(let error): failCommit(error)
             }
+        }
+    }
+
+    /// The log is moved into the database at this size: large enough that a page which changes
+    /// often is moved once, small enough that moving it (some tens of milliseconds, during which no
+    /// commit runs) is not felt.
+    private static let logBytesMax: Int64 = 16 << 20
+    /// Pages that purged jobs left, given back to the file system a few at a time.
+    private static let freePagesAtOnce = 1024
+
+    private func checkpoint() {
+        guard !isCheckpointing else { return }
+        isCheckpointing = true
+        store.write({ store throws(StoreError) in
+            try store.checkpoint(truncate: false)
+            try store.releaseFreePages(limit: Engine.freePagesAtOnce)
+        }) { [self] result in
+            isCheckpointing = false
+            guard case .failure(let error) = result else { return }
+            failUpkeep(error)
+        }
+    }
+
+    /// Nothing was lost, but the log goes on growing: the next commit tries again.
+    private func failUpkeep(_ error: StoreError) {
+        switch error {
+        case .syncFailed, .corrupt, .foreign: onFatal(error)
+        case .full(let text), .inputOutput(let text), .permission(let text), .bug(let text):
+            log.warning(
+                "the store's log could not be moved into the database (\(text)); prong tries"
+                    + " again with the next commit",
+                cause: "checkpoint")
         }
     }
 

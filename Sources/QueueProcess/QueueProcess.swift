@@ -16,6 +16,7 @@ import WireFormat
 
 /// The role's main: returns the exit code.
 package func runQueue(_ context: consuming ChildContext) -> Int32 {
+    raiseDescriptorLimit()
     let start: QueueStart
     do throws(StartFailure) {
         start = try QueueStart(context)
@@ -25,6 +26,14 @@ package func runQueue(_ context: consuming ChildContext) -> Int32 {
         return Int32(error.exitCode)
     }
     return QueueProcess(start).run()
+}
+
+/// `max_connections` needs descriptors: the soft limit is only a habit (getrlimit(2)).
+private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
 /// Why the queue cannot start, and what prongd's exit code is then.

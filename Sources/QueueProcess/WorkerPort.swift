@@ -32,6 +32,8 @@ final class WorkerPort {
 
     /// More connections than this from processes that nobody named are refused.
     static let earlyMax = 64
+    /// NIO sets the backlog anew; all workers may come back at once.
+    private static let backlog: Int32 = 1024
 
     init(engine: Engine, instance: UInt64, log: Log) {
         self.engine = engine
@@ -43,6 +45,7 @@ final class WorkerPort {
     func listen(on descriptor: CInt, group: MultiThreadedEventLoopGroup) -> EventLoopFuture<Void> {
         let port = NIOLoopBound(self, eventLoop: engine.loop)
         return ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: WorkerPort.backlog)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(WorkerLink(port: port.value))

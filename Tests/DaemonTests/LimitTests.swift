@@ -38,6 +38,17 @@ struct LimitTests {
         }
     }
 
+    @Test func `the store's log stays bounded while jobs keep coming`() throws {
+        try withPool { daemon, _ in
+            let text = String(repeating: "x", count: 1 << 20)
+            for _ in 0..<72 { try daemon.submit("Echo", ["text": .string(text)], ["delay": "1h"]) }
+            let log = try FileManager.default.attributesOfItem(atPath: daemon.storePath + "-wal")
+            let bytes = try #require(log[.size] as? Int)
+            // 72 MiB went through it
+            #expect(bytes < 48 << 20, "\(bytes) bytes")
+        }
+    }
+
     @Test func `max_request holds for each line of many`() throws {
         try withPool(change: { $0.listen = "max_request = \"64KiB\"" }) { daemon, _ in
             let method = "\(ExampleServer.service)/Echo"
