@@ -15,7 +15,7 @@ struct OperationHandler {
     let service: Service
     private let ownUid = getuid()
 
-    static let workersMax: Int64 = 1024
+    static let workersMax = Int64(BundleHeader.workersMax)
 
     init(_ service: Service) {
         self.service = service

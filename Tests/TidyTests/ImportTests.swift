@@ -59,12 +59,11 @@ struct ImportTests {
     ]
 
     /// Each C module and who may import it. CLinux has a header for each of its two owners: the
-    /// kernel's calls and the peer of a connection; CSystemd is sd-event for the supervisor and
-    /// sd-daemon with the journal for Ops.
+    /// kernel's calls and the peer of a connection.
     private let owners: [String: Set<String>] = [
         "CFork": ["Supervisor"], "CGRPC": ["GRPCClient"], "CSQLite": ["JobStorage"],
         "CTOML": ["LoaderProcess"], "CLinux": ["Kernel", "HTTPServer"],
-        "CSystemd": ["Ops", "Supervisor"],
+        "CSystemd": ["Supervisor"],
     ]
 
     @Test func `the manifest was read`() {
