@@ -139,7 +139,11 @@ extension QueueLogic {
     ) {
         guard let outcome, attemptEnd != .drained else {
             switch attemptEnd {
-            case .drained, .neverStarted:
+            case .neverStarted:
+                end(
+                    call.token, call.order, .unavailable,
+                    "prong is stopping; the call was not made")
+            case .drained:
                 end(
                     call.token, call.order, .unavailable,
                     "prong stopped before the call ended: it may have happened")

@@ -38,8 +38,13 @@ extension SQLiteJobStore {
     // MARK: The log and the file
 
     package func checkpoint(truncate: Bool) throws(StoreError) {
-        // an empty log would be truncated without any fsync: give it something to write
-        if truncate { _ = try commit([.probe]) }
+        if truncate {
+            // settling a log whose sync failed: nothing was accepted since, each frame is copied
+            // again, and only a good fsync of both files ends it
+            broken = nil
+            // an empty log would be truncated without any fsync: give it something to write
+            _ = try commit([.probe])
+        }
         try refuseBroken()
         do throws(StoreError) {
             try log.checkpoint(truncate: truncate)

@@ -30,6 +30,8 @@ final class DurableWait {
     }
 
     func begin(timeoutMilliseconds: Int64) {
+        // the caller may have left while the job was being committed
+        guard !exchange.isEnded else { return }
         // watched before it is read, so that an end in between is not missed
         token = service.engine.watch(id.key) { [self] settled in
             stop()

@@ -194,6 +194,9 @@ final class Engine {
                 needsSettling = false
                 handle(.committed(outcomes))
                 if logBytes > Engine.logBytesMax { checkpoint() }
+            case .failure(.syncFailed(let text)) where mustSettle:
+                // the successor stays up and tries again; nothing was accepted meanwhile
+                suspend(.failing(text))
             case .failure(let error): failCommit(error)
             }
         }
@@ -323,7 +326,10 @@ final class Engine {
     }
 
     private func noteReadFailure(_ error: StoreError) {
-        if case .corrupt = error { return onFatal(error) }
+        switch error {
+        case .corrupt, .foreign, .syncFailed: return onFatal(error)
+        case .full, .inputOutput, .permission, .bug: break
+        }
         log.error(
             "the store cannot be read: \(error.message); prong tries again", cause: "store read")
     }

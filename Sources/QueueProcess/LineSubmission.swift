@@ -44,6 +44,8 @@ final class LineSubmission {
     /// Reading pauses above these and goes on below the half.
     static let outstandingMax = 4096
     static let outstandingBytesMax = 8 << 20
+    /// Final jobs rendered within one turn of the loop; more of them wait in the store.
+    static let readyBytesMax = 256 << 10
 
     init(service: Service, exchange: Exchange, caller: Caller, wait: Int64) {
         self.service = service
@@ -67,8 +69,7 @@ final class LineSubmission {
         exchange.streamBody(
             onBytes: { [self] in take($0) },
             onEnd: { [self] whole in
-                guard whole else { return stop() }
-                endBody()
+                if whole { endBody() } else { cutOff() }
             })
     }
 
@@ -88,18 +89,36 @@ final class LineSubmission {
     }
 
     private func takeLines() {
-        while let length = partial.readableBytesView.firstIndex(of: UInt8(ascii: "\n"))
-            .map({ $0 - partial.readerIndex })
+        // what was looked at before is not looked at again, however small the pieces of a line are
+        while let length = partial.readableBytesView.dropFirst(scannedBytes)
+            .firstIndex(of: UInt8(ascii: "\n")).map({ $0 - partial.readerIndex })
         {
             guard let line = partial.readSlice(length: length) else { return }
             partial.moveReaderIndex(forwardBy: 1)
+            scannedBytes = 0
             takeLine(line)
         }
+        scannedBytes = partial.readableBytes
         if partial.readableBytes > lineLimit {
             // the line is over the limit already: what follows of it is thrown away
             isOverlong = true
             partial.clear()
+            scannedBytes = 0
         }
+    }
+
+    private var scannedBytes = 0
+
+    /// The body broke off or is not well formed: what was accepted stays accepted, but the caller
+    /// cannot be told which lines that were.
+    private func cutOff() {
+        stop()
+        guard !exchange.isEnded else { return }
+        guard hasBegun else {
+            return exchange.respond(
+                ConnectError(.invalidArgument, "the body broke off before its end"))
+        }
+        exchange.abort()
     }
 
     private var isOverlong = false
@@ -113,6 +132,8 @@ final class LineSubmission {
         isOverlong = false
         let isBlank = line.readableBytesView.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
         guard wasOverlong || !isBlank else { return }
+        // one line more than the limit is answered; the rest is read and forgotten
+        guard lineNumber <= LineSubmission.linesMax else { return }
         lineNumber += 1
         let place = answers.count + firstAnswer
         let number = lineNumber
@@ -212,6 +233,7 @@ final class LineSubmission {
             exchange.write(ByteBuffer(bytes: ready))
             ready.removeAll(keepingCapacity: ready.count < 1 << 16)
         }
+        if !kept.isEmpty, exchange.isWritable { fetchKept() }
         finishIfDone()
     }
 
@@ -296,7 +318,7 @@ final class LineSubmission {
     private func settle(_ key: JobKey, _ stored: StoredJob) {
         guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }
         service.engine.unwatch(key, wait.token)
-        guard exchange.isWritable || !hasBegun else {
+        guard exchange.isWritable || !hasBegun, ready.count < LineSubmission.readyBytesMax else {
             kept.append((wait.id, wait.lines))
             return
         }
@@ -361,31 +383,5 @@ final class LineSubmission {
     private func giveUp(_ key: JobKey, _ error: ConnectError) {
         guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }
         for line in wait.lines { ready += LineAnswer.error(line, error) }
-    }
-}
-
-/// One line of an answer.
-enum LineAnswer {
-    static func accepted(_ number: Int, _ id: JobID, _ isReplay: Bool) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.field("line", number)
-        writer.field("id", id.text)
-        if isReplay {
-            writer.key("replayed")
-            writer.bool(true)
-        }
-        writer.endObject()
-        return writer.bytes + [UInt8(ascii: "\n")]
-    }
-
-    static func error(_ number: Int, _ error: ConnectError) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.field("line", number)
-        writer.key("error")
-        writer.error(error)
-        writer.endObject()
-        return writer.bytes + [UInt8(ascii: "\n")]
     }
 }

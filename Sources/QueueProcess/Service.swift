@@ -70,10 +70,13 @@ final class Service {
                     slot: UInt32(bitPattern: worker.slot),
                     generation: UInt32(bitPattern: worker.generation)))
         }
-        engine.onDrained = { [self] in end(code: 0, saysGoodbye: true) }
+        engine.onDrained = { [self] in endOnceAnswered() }
         engine.onFatal = { [self] error in fail(error) }
         supervisor.onOrder = { [self] in obey($0) }
-        supervisor.onClosed = { [self] in beginDrain("the supervisor is gone") }
+        supervisor.onClosed = { [self] in
+            beginDrain("the supervisor is gone")
+            workers.supervisorIsGone()
+        }
         supervisor.heartbeat = { [self] in heartbeat }
         supervisor.start()
         if start.needsSettling {
@@ -108,8 +111,17 @@ final class Service {
     private func becomeReady() {
         engine.store.write({ store throws(StoreError) in _ = try store.commit([.probe]) }) {
             [self] result in
-            if case .failure(let error) = result, !start.needsSettling {
-                engine.suspend(.failing(error.message))
+            switch result {
+            case .success: break
+            case .failure(.syncFailed(let text)) where !engine.needsSettling:
+                return fail(.syncFailed(text))
+            case .failure(.corrupt(let text)): return fail(.corrupt(text))
+            case .failure(let error):
+                start.log.error(
+                    "the store does not commit yet: \(error.message); the queue tries again every"
+                        + " second", cause: "not ready")
+                loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in becomeReady() }
+                return
             }
             isReady = true
             supervisor.send(.ready)
@@ -166,6 +178,13 @@ final class Service {
                 exitCode: StartFailure.store,
                 text: "\(error.message); the file is left as it is: restore a backup"))
         end(code: 74, saysGoodbye: false)
+    }
+
+    /// The last answers leave in a later turn of the loop: they get a moment to reach their caller.
+    private func endOnceAnswered() {
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { [self] in
+            end(code: 0, saysGoodbye: true)
+        }
     }
 
     private func end(code: Int32, saysGoodbye: Bool) {

@@ -28,6 +28,9 @@ final class WorkerPort {
     private var early: [Int32: (WorkerLink, Hello)] = [:]
     private var listener: (any Channel)?
     private var knowsAll = false
+    /// Dead by the supervisor's word, while what they sent is still being read.
+    private var dying: Set<WorkerIdentity> = []
+    private var isOrphaned = false
     private(set) var exits: [String: UInt64] = [:]
 
     /// More connections than this from processes that nobody named are refused.
@@ -67,8 +70,7 @@ final class WorkerPort {
         if row.state == .dead {
             exits[row.exit.label, default: 0] += 1
             if views[row.slot]?.row.generation == row.generation { views[row.slot] = nil }
-            links.removeValue(forKey: identity)?.close()
-            engine.handle(.workerGone(identity))
+            bury(identity)
             return
         }
         if let known = views[row.slot], known.row.generation == row.generation {
@@ -80,6 +82,30 @@ final class WorkerPort {
             engine.handle(.workersKnown([KnownWorker(identity: identity, pid: row.pid)]))
         }
         if let (link, hello) = early.removeValue(forKey: row.pid) { greet(link, hello) }
+    }
+
+    /// What a dead worker had sent is still in the socket, and an outcome in it counts: the end of
+    /// the stream comes behind it. A moment is the bound, should somebody hold the socket open.
+    private func bury(_ identity: WorkerIdentity) {
+        guard links[identity] != nil else { return engine.handle(.workerGone(identity)) }
+        dying.insert(identity)
+        engine.loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [self] in
+            finishBurial(identity)
+        }
+    }
+
+    private func finishBurial(_ identity: WorkerIdentity) {
+        guard dying.remove(identity) != nil else { return }
+        links.removeValue(forKey: identity)?.close()
+        engine.handle(.workerGone(identity))
+    }
+
+    /// Nobody will say any more who dies: a worker without a link counts as dead from now on.
+    func supervisorIsGone() {
+        isOrphaned = true
+        for worker in engine.logic.workers.workers where links[worker.identity] == nil {
+            engine.handle(.workerGone(worker.identity))
+        }
     }
 
     /// Every worker that lives has been named: recovery can begin.
@@ -133,7 +159,9 @@ final class WorkerPort {
     func lost(_ link: WorkerLink) {
         early = early.filter { $0.value.0 !== link }
         guard let identity = link.identity, links[identity] === link else { return }
+        if dying.contains(identity) { return finishBurial(identity) }
         links[identity] = nil
+        if isOrphaned { return engine.handle(.workerGone(identity)) }
         views[UInt32(bitPattern: identity.slot)]?.targets = [:]
         engine.handle(.linkLost(identity))
     }

@@ -189,8 +189,10 @@ import Testing
             daemon.lines("workers.log", containing: "dump").count == 2
                 && daemon.lines("queue.log", containing: "dump").count == 1
         }
-        #expect(daemon.text("stderr.log").contains("state: queue (gen 1) pid="))
-        #expect(daemon.text("stderr.log").contains("threads=1"))
+        try daemon.expect("the supervisor's own state") {
+            daemon.text("stderr.log").contains("state: queue (gen 1) pid=")
+                && daemon.text("stderr.log").contains("threads=1")
+        }
     }
 
     @Test func `TTIN and TTOU change the number of workers and HUP nothing`() throws {
