@@ -198,6 +198,14 @@ struct JobHandler {
     // MARK: act on one
 
     func act(_ action: JobAction, _ exchange: Exchange) {
+        act(action, exchange) { id, result in finishAct(result, id, exchange) }
+    }
+
+    /// Acts on the path's job if the caller may see it; else answers 404 itself.
+    private func act(
+        _ action: JobAction, _ exchange: Exchange,
+        then: @escaping (JobID, Result<Job?, Refusal>) -> Void
+    ) {
         guard let id = id(exchange) else { return }
         let caller = caller(exchange)
         service.readJob(id, bodies: false) { result in
@@ -207,7 +215,7 @@ struct JobHandler {
                 guard caller.maySee(stored.job) else {
                     return exchange.respond(ConnectError(.notFound, "there is no such job"))
                 }
-                service.engine.act(action, on: id) { finishAct($0, id, exchange) }
+                service.engine.act(action, on: id) { then(id, $0) }
             }
         }
     }
@@ -230,21 +238,10 @@ struct JobHandler {
 
     /// The job is gone afterwards, so the answer is its id alone.
     func purge(_ exchange: Exchange) {
-        guard let id = id(exchange) else { return }
-        let caller = caller(exchange)
-        service.readJob(id, bodies: false) { result in
+        act(.purge, exchange) { id, result in
             switch result {
-            case .failure(let error): exchange.respond(error)
-            case .success(let stored):
-                guard caller.maySee(stored.job) else {
-                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
-                }
-                service.engine.act(.purge, on: id) { result in
-                    switch result {
-                    case .failure(let refusal): exchange.respond(ConnectError(refusal))
-                    case .success: exchange.respondJSON(Array("{\"id\":\"\(id.text)\"}".utf8))
-                    }
-                }
+            case .failure(let refusal): exchange.respond(ConnectError(refusal))
+            case .success: exchange.respondJSON(Array("{\"id\":\"\(id.text)\"}".utf8))
             }
         }
     }
