@@ -1,5 +1,5 @@
 // What the queue asks of its store, as values: the logic makes them, the store carries them out,
-// and neither knows the other.
+// and neither knows the other. The large ones are references, since each is handed on six times.
 
 /// One thing to do; a commit does a list of them in one transaction, all or none.
 package enum Change: Sendable {
@@ -17,12 +17,12 @@ package enum Change: Sendable {
     case probe
 }
 
-package struct NewJob: Sendable {
-    package var job: Job
+package final class NewJob: Sendable {
+    package let job: Job
     /// One message for a unary call; several for client streaming.
-    package var requests: [[UInt8]]
+    package let requests: [[UInt8]]
     /// Names the call (method, target, request bytes) where the job has an idempotency key.
-    package var fingerprint: CallFingerprint?
+    package let fingerprint: CallFingerprint?
 
     package init(job: Job, requests: [[UInt8]], fingerprint: CallFingerprint? = nil) {
         self.job = job
@@ -31,18 +31,22 @@ package struct NewJob: Sendable {
     }
 }
 
-package struct JobUpdate: Sendable {
-    package var key: JobKey
+package final class JobUpdate: Sendable {
+    package let key: JobKey
     /// The state on disk before this change; another one there is a bug, reported in the outcome.
-    package var from: JobState
-    package var progress: JobProgress
+    package let from: JobState
+    package let progress: JobProgress
     /// Written beside the job when it is given; replaces what was there.
-    package var responses: [[UInt8]]?
+    package let responses: [[UInt8]]?
+    /// What was asked, where it is known: then the store need not read it again.
+    package let order: JobOrder?
 
     package init(
-        key: JobKey, from: JobState, progress: JobProgress, responses: [[UInt8]]? = nil
+        key: JobKey, from: JobState, progress: JobProgress, responses: [[UInt8]]? = nil,
+        order: JobOrder? = nil
     ) {
         self.key = key
+        self.order = order
         self.from = from
         self.progress = progress
         self.responses = responses

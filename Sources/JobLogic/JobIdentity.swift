@@ -79,6 +79,16 @@ package struct JobID: Hashable, Sendable {
         }
     }
 
+    /// The same text without a String.
+    package func appendText(to bytes: inout [UInt8]) {
+        let start = bytes.count
+        for _ in 0..<JobID.textLength { bytes.append(0) }
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            JobID.write(key.rawValue, into: buffer, at: start)
+            JobID.write(salt, into: buffer, at: start + JobID.halfLength)
+        }
+    }
+
     private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
     private static func write(

@@ -47,6 +47,8 @@ package struct LaneID: Hashable, Sendable {
 
     /// No lane's: for leases whose job is not known yet, or not any more.
     static let noLane = LaneID(rawValue: -1)
+    /// No lane's: for leases whose call has ended and whose outcome is not committed yet.
+    static let kept = LaneID(rawValue: -2)
 }
 
 /// Why a method may be repeated after a call that may have happened, or why not.
@@ -152,20 +154,27 @@ package struct AttemptRecord: Equatable, Sendable {
     package static let keptCount = 20
 }
 
-/// How a job ended, if not well.
-package struct JobError: Equatable, Sendable {
-    package var code: Int32
-    package var message: String
+/// How a job ended, if not well. A reference, for most jobs have none and all carry its place.
+package final class JobError: Equatable, Sendable {
+    package let code: Int32
+    package let message: String
     /// A serialized google.rpc.Status, as `grpc-status-details-bin` carries it; may be empty.
-    package var statusDetails: [UInt8]
+    package let statusDetails: [UInt8]
     /// Who says so: true for the target, false for prong.
-    package var fromTarget: Bool
+    package let fromTarget: Bool
 
     package init(code: Int32, message: String, statusDetails: [UInt8] = [], fromTarget: Bool) {
         self.code = code
         self.message = message
         self.statusDetails = statusDetails
         self.fromTarget = fromTarget
+    }
+
+    package static func == (left: JobError, right: JobError) -> Bool {
+        left === right
+            || left.code == right.code && left.message == right.message
+                && left.statusDetails == right.statusDetails
+                && left.fromTarget == right.fromTarget
     }
 }
 
@@ -181,33 +190,34 @@ package struct JobFlags: OptionSet, Sendable, Equatable {
     package static let allPages = JobFlags(rawValue: 1 << 1)
 }
 
-/// What was asked. Never changes after submission.
-package struct JobOrder: Equatable, Sendable {
-    package var id: JobID
-    package var lane: LaneID
-    package var target: String
+/// What was asked. Never changes after submission, so all who hold the job share it: copying its
+/// parts with every step of a job cost a third of the queue's time.
+package final class JobOrder: Equatable, Sendable {
+    package let id: JobID
+    package let lane: LaneID
+    package let target: String
     /// `package.Service/Method`.
-    package var method: String
-    package var priority: Int32
-    package var submittedAtMilliseconds: Int64
-    package var expiresAtMilliseconds: Int64?
+    package let method: String
+    package let priority: Int32
+    package let submittedAtMilliseconds: Int64
+    package let expiresAtMilliseconds: Int64?
     /// Per attempt; nothing: the settings decide when the attempt starts.
-    package var timeoutMilliseconds: Int64?
-    package var submitter: Submitter
-    package var idempotencyKey: String?
-    package var batch: String?
-    package var metadata: [MetadataEntry]
-    package var maxAttempts: Int32
-    package var safety: Safety
-    package var cost: Int32
-    package var flags: JobFlags
+    package let timeoutMilliseconds: Int64?
+    package let submitter: Submitter
+    package let idempotencyKey: String?
+    package let batch: String?
+    package let metadata: [MetadataEntry]
+    package let maxAttempts: Int32
+    package let safety: Safety
+    package let cost: Int32
+    package let flags: JobFlags
 
     package init(
         id: JobID, lane: LaneID, target: String, method: String, priority: Int32 = 0,
         submittedAtMilliseconds: Int64, expiresAtMilliseconds: Int64? = nil,
         timeoutMilliseconds: Int64? = nil, submitter: Submitter, idempotencyKey: String? = nil,
         batch: String? = nil, metadata: [MetadataEntry] = [], maxAttempts: Int32,
-        safety: Safety, cost: Int32 = 1, flags: JobFlags = []
+        safety: Safety, cost: Int32 = 1, flags: JobFlags = JobFlags(rawValue: 0)
     ) {
         self.id = id
         self.lane = lane
@@ -225,6 +235,38 @@ package struct JobOrder: Equatable, Sendable {
         self.safety = safety
         self.cost = cost
         self.flags = flags
+    }
+
+    /// The same order with some parts changed.
+    package func with(
+        id: JobID? = nil, expiresAtMilliseconds: Int64?? = nil,
+        timeoutMilliseconds: Int64?? = nil, idempotencyKey: String?? = nil,
+        metadata: [MetadataEntry]? = nil, maxAttempts: Int32? = nil, safety: Safety? = nil,
+        cost: Int32? = nil, flags: JobFlags? = nil
+    ) -> JobOrder {
+        JobOrder(
+            id: id ?? self.id, lane: lane, target: target, method: method, priority: priority,
+            submittedAtMilliseconds: submittedAtMilliseconds,
+            expiresAtMilliseconds: expiresAtMilliseconds ?? self.expiresAtMilliseconds,
+            timeoutMilliseconds: timeoutMilliseconds ?? self.timeoutMilliseconds,
+            submitter: submitter, idempotencyKey: idempotencyKey ?? self.idempotencyKey,
+            batch: batch, metadata: metadata ?? self.metadata,
+            maxAttempts: maxAttempts ?? self.maxAttempts, safety: safety ?? self.safety,
+            cost: cost ?? self.cost, flags: flags ?? self.flags)
+    }
+
+    package static func == (left: JobOrder, right: JobOrder) -> Bool {
+        left === right
+            || left.id == right.id && left.lane == right.lane && left.target == right.target
+                && left.method == right.method && left.priority == right.priority
+                && left.submittedAtMilliseconds == right.submittedAtMilliseconds
+                && left.expiresAtMilliseconds == right.expiresAtMilliseconds
+                && left.timeoutMilliseconds == right.timeoutMilliseconds
+                && left.submitter == right.submitter
+                && left.idempotencyKey == right.idempotencyKey && left.batch == right.batch
+                && left.metadata == right.metadata && left.maxAttempts == right.maxAttempts
+                && left.safety == right.safety && left.cost == right.cost
+                && left.flags == right.flags
     }
 
     /// What one step of priority is worth in time: a job of priority p goes before one of

@@ -14,15 +14,14 @@ package struct Lane: Sendable {
     /// Calls with workers now, of both kinds.
     package var inFlight = 0
     var unmarkedRunning = 0
-    /// Jobs whose method went away with a change of settings: they wait on disk.
-    package var withoutMethod = 0
 
     package var queuedInMemory: Int { window.count + directQueue.count }
 }
 
 package struct LaneTable: Sendable {
     package private(set) var lanes: [Lane] = []
-    private var indexOfID: [LaneID: Int] = [:]
+    /// Beside the lanes: a scan of a few numbers is faster than a hash.
+    private var ids: [LaneID] = []
     private var indexOfTarget: [Int: Int] = [:]
     private var turn = 0
 
@@ -41,17 +40,32 @@ package struct LaneTable: Sendable {
     }
 
     private mutating func add(_ lane: Lane) {
-        indexOfID[lane.id] = lanes.count
+        ids.append(lane.id)
         if let target = lane.target { indexOfTarget[target] = lanes.count }
         lanes.append(lane)
     }
 
-    package subscript(_ id: LaneID) -> Lane? { indexOfID[id].map { lanes[$0] } }
+    private func index(_ id: LaneID) -> Int? { ids.firstIndex(of: id) }
+
+    package subscript(_ id: LaneID) -> Lane? { index(id).map { lanes[$0] } }
+
+    func target(of id: LaneID) -> Int? { index(id).flatMap { lanes[$0].target } }
+
+    package func id(ofTarget target: Int) -> LaneID? { indexOfTarget[target].map { ids[$0] } }
 
     package func lane(target: Int) -> Lane? { indexOfTarget[target].map { lanes[$0] } }
 
+    func firstInWindow(of id: LaneID) -> LanePosition? {
+        index(id).flatMap { lanes[$0].window.first }
+    }
+
+    /// Whether a job at the position would stay on disk only.
+    func isBehindWindow(_ position: LanePosition, of id: LaneID) -> Bool {
+        index(id).map { lanes[$0].window.isBehind(position) } ?? true
+    }
+
     mutating func change(_ id: LaneID, _ body: (inout Lane) -> Void) {
-        guard let index = indexOfID[id] else { return }
+        guard let index = index(id) else { return }
         body(&lanes[index])
     }
 

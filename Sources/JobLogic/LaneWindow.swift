@@ -59,25 +59,34 @@ package struct LaneWindow: Equatable, Sendable {
         case onDiskOnly
     }
 
+    /// Behind the cursor: a later fetch brings it.
+    package func isBehind(_ position: LanePosition) -> Bool {
+        cursor.map { position > $0 } ?? false
+    }
+
     /// A job became queued, on disk too.
     /// - Returns: where it is, and who had to leave the window for it (on disk only from now on).
     package mutating func admit(
         _ position: LanePosition, bytes size: Int
     ) -> (Admission, mayEvict: Bool) {
-        if let cursor, position > cursor { return (.onDiskOnly, false) }
+        if isBehind(position) { return (.onDiskOnly, false) }
         insert(position)
         bytes += size
         return (.inWindow, count > limits.jobs || bytes > limits.bytes)
     }
 
-    /// Takes the last job out of the window, back to disk only, if the window is over a limit and
-    /// holds more than one.
-    package mutating func evict(bytes size: (JobKey) -> Int) -> JobKey? {
+    /// The last job, if the window is over a limit and holds more than one.
+    package var evictable: JobKey? {
         guard count > 1, count > limits.jobs || bytes > limits.bytes else { return nil }
-        let last = positions.removeLast()
-        bytes -= size(last.key)
+        return positions[positions.count - 1].key
+    }
+
+    /// Takes the last job out of the window, back to disk only.
+    package mutating func evictLast(bytes size: Int) {
+        precondition(count > 1, "only a job with another before it leaves from the end")
+        positions.removeLast()
+        bytes -= size
         cursor = positions[positions.count - 1]
-        return last.key
     }
 
     package mutating func beginFetch() {

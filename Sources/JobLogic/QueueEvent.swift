@@ -22,8 +22,8 @@ package struct Lease: Hashable, Sendable {
 
 package enum QueueEvent: Sendable {
     // callers
-    case submit(Token, Submission)
-    case call(Token, DirectOrder)
+    indirect case submit(Token, Submission)
+    indirect case call(Token, DirectOrder)
     case callerGone(Token)
     case act(Token, JobID, JobAction)
     case setPaused(target: String, paused: Bool)
@@ -163,7 +163,7 @@ package enum StoreTrouble: Equatable, Sendable {
 
 // MARK: -
 
-package enum QueueEffect: Sendable {
+package enum QueueEffect {
     // the store
     /// There is something to commit: take a batch when no commit is under way.
     case commitWanted
@@ -180,8 +180,8 @@ package enum QueueEffect: Sendable {
     // callers
     case accepted(Token, JobID, replayed: Bool)
     case refused(Token, Refusal)
-    case acted(Token, Job?)
-    case callEnded(Token, CallEnd)
+    indirect case acted(Token, Job?)
+    indirect case callEnded(Token, CallEnd)
     /// A durable job has ended, or is `unknown` now; committed.
     case settled(SettledJob)
     // measures
@@ -200,11 +200,13 @@ package struct Dispatch: Sendable {
     package var request: [UInt8]
 }
 
-package struct SettledJob: Sendable {
-    package var job: Job
-    package var requests: [[UInt8]]
+package struct SettledJob {
+    let live: LiveJob
     /// Nothing: no response came with this end.
-    package var response: [UInt8]?
+    package let response: [UInt8]?
+
+    package var job: Job { live.job }
+    package var requests: [[UInt8]] { live.requests }
 }
 
 package struct Refusal: Error, Equatable, Sendable {

@@ -50,7 +50,6 @@ extension QueueLogic {
     }
 
     private mutating func act(_ action: JobAction, onLive job: LiveJob, _ token: Token) {
-        var job = job
         switch job.phase {
         case .ready:
             if case .retry = action { return refuse(action, job, token) }
@@ -62,7 +61,6 @@ extension QueueLogic {
         case .running(let worker):
             guard action == .cancel else { return refuse(action, job, token) }
             job.cancels.append(token)
-            live[job.job.order.id.key] = job
             effects.append(
                 .cancel(
                     worker,
@@ -74,7 +72,6 @@ extension QueueLogic {
         case .marking, .awaited:
             guard action == .cancel else { return refuse(action, job, token) }
             job.cancels.append(token)
-            live[job.job.order.id.key] = job
         case .committing:
             // its change reaches the disk first: the writer's order makes this read see it
             load(job.job.order.id.key, for: .act(token, job.job.order.id, action))
@@ -107,7 +104,6 @@ extension QueueLogic {
 
     /// The job is in nobody's hands: change it, or forget it.
     private mutating func settleAction(_ action: JobAction, _ job: LiveJob, _ token: Token) {
-        var job = job
         let key = job.job.order.id.key
         if action == .purge {
             guard job.diskState.hasEnded || job.diskState == .unknown else {

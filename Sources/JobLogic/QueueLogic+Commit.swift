@@ -20,8 +20,8 @@ extension QueueLogic {
 
     mutating func finishCommit(_ outcomes: [ChangeOutcome]) {
         precondition(outcomes.count == inCommit.count, "a commit answers each of its changes")
-        let batch = inCommit
-        inCommit = []
+        var batch: [PendingChange] = []
+        swap(&batch, &inCommit)
         trouble = nil
         for (pending, outcome) in zip(batch, outcomes) { carryOut(pending, outcome) }
     }
@@ -54,8 +54,7 @@ extension QueueLogic {
         _ job: LiveJob, acknowledge: (WorkerIdentity, Lease)? = nil, tokens: [Token] = [],
         response: [UInt8]? = nil
     ) {
-        var job = job
-        let key = job.job.order.id.key
+        let key = job.key
         job.phase = .committing
         live[key] = job
         pending.append(
@@ -63,7 +62,7 @@ extension QueueLogic {
                 change: .update(
                     JobUpdate(
                         key: key, from: job.diskState, progress: job.job.progress,
-                        responses: response.map { [$0] })),
+                        responses: response.map { [$0] }, order: job.job.order)),
                 key: key,
                 purpose: .settle(acknowledge: acknowledge, tokens: tokens, response: response)))
     }
@@ -80,24 +79,23 @@ extension QueueLogic {
         _ update: JobUpdate, acknowledge: (WorkerIdentity, Lease)?, tokens: [Token],
         response: [UInt8]?
     ) {
-        guard var job = live[update.key] else {
+        guard let job = live[update.key] else {
             preconditionFailure("a job whose change is being committed is live")
         }
-        noteStored(&job, update)
+        noteStored(job, update)
         if let (worker, lease) = acknowledge { release(lease, of: worker, acknowledge: true) }
         for token in tokens { effects.append(.acted(token, job.job)) }
         let state = job.diskState
         if state.hasEnded || state == .unknown {
+            effects.append(.settled(SettledJob(live: job, response: response)))
             effects.append(
-                .settled(SettledJob(job: job.job, requests: job.requests, response: response)))
-            effects.append(
-                .observed(.ended(target: lanes[job.job.order.lane]?.target, state: state)))
+                .observed(.ended(target: lanes.target(of: job.job.order.lane), state: state)))
         }
         noteTimes(of: job.job)
         settlePlace(job)
     }
 
-    mutating func noteStored(_ job: inout LiveJob, _ update: JobUpdate) {
+    mutating func noteStored(_ job: LiveJob, _ update: JobUpdate) {
         counts.add(-1, job.job.order.lane, update.from)
         counts.add(1, job.job.order.lane, update.progress.state)
         job.diskState = update.progress.state

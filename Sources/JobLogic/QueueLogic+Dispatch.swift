@@ -41,19 +41,17 @@ extension QueueLogic {
     }
 
     private mutating func startNextJob(of lane: Lane, with worker: WorkerIdentity) -> Bool {
-        let position = takeFirst(of: lane.id)
-        guard let position, var job = live[position.key] else {
-            preconditionFailure("a job in a window is live")
-        }
+        let job = takeFirst(of: lane.id)
+        let key = job.key
         if job.job.isOverdue(at: now.wallMilliseconds) {
-            change(&job, .expired)
+            change(job, .expired)
             settle(job)
             return true
         }
         let isMarked = !job.job.order.safety.isSafe
         let pid = workers[worker]?.pid ?? 0
-        change(&job, .dispatched(worker: worker, pid: pid, marked: isMarked))
-        let lease = Lease(number: position.key.rawValue, attempt: job.job.progress.attemptCount)
+        change(job, .dispatched(worker: worker, pid: pid, marked: isMarked))
+        let lease = Lease(number: key.rawValue, attempt: job.job.progress.attemptCount)
         hold(lease, by: worker, lane: lane.id)
         observeWait(job.job, lane)
         if isMarked {
@@ -62,22 +60,23 @@ extension QueueLogic {
                 PendingChange(
                     change: .update(
                         JobUpdate(
-                            key: position.key, from: job.diskState, progress: job.job.progress)),
-                    key: position.key, purpose: .mark))
+                            key: key, from: job.diskState, progress: job.job.progress,
+                            order: job.job.order)),
+                    key: key, purpose: .mark))
         } else {
             job.phase = .running(worker)
             lanes.change(lane.id) { $0.unmarkedRunning += 1 }
             queueDispatch(job, lease, to: worker)
         }
-        live[position.key] = job
         return true
     }
 
-    private mutating func takeFirst(of lane: LaneID) -> LanePosition? {
-        guard let first = lanes[lane]?.window.first else { return nil }
-        let size = live[first.key]?.requestBytes ?? 0
-        lanes.change(lane) { _ = $0.window.takeFirst(bytes: size) }
-        return first
+    private mutating func takeFirst(of lane: LaneID) -> LiveJob {
+        guard let first = lanes.firstInWindow(of: lane), let job = live[first.key] else {
+            preconditionFailure("a job in a window is live")
+        }
+        lanes.change(lane) { _ = $0.window.takeFirst(bytes: job.requestBytes) }
+        return job
     }
 
     private mutating func observeWait(_ job: Job, _ lane: Lane) {
@@ -89,31 +88,29 @@ extension QueueLogic {
 
     /// A mark is on disk: the call may leave, if its worker is still there.
     mutating func finishMark(_ update: JobUpdate) {
-        guard var job = live[update.key], case .marking(let worker) = job.phase else {
+        guard let job = live[update.key], case .marking(let worker) = job.phase else {
             preconditionFailure("a job whose mark is being committed is marking")
         }
-        noteStored(&job, update)
+        noteStored(job, update)
         let lease = Lease(number: update.key.rawValue, attempt: job.job.progress.attemptCount)
         guard let holder = workers[worker], holder.isLinked, job.cancels.isEmpty, !isDraining,
             !job.job.isOverdue(at: now.wallMilliseconds)
         else {
             // it never left, so it is as if it had not been dispatched
-            takeBack(&job, lease, from: worker)
+            takeBack(job, lease, from: worker)
             return
         }
         job.phase = .running(worker)
-        live[update.key] = job
         queueDispatch(job, lease, to: worker)
     }
 
     /// Undoes a dispatch that is known not to have reached anybody.
-    mutating func takeBack(_ job: inout LiveJob, _ lease: Lease, from worker: WorkerIdentity) {
+    mutating func takeBack(_ job: LiveJob, _ lease: Lease, from worker: WorkerIdentity) {
         release(lease, of: worker, acknowledge: false)
         forgetUnmarked(job)
-        change(&job, .neverArrived)
-        let tokens = job.cancels
-        job.cancels = []
-        if !tokens.isEmpty { change(&job, .cancel) }
+        change(job, .neverArrived)
+        let tokens = job.takeCancels()
+        if !tokens.isEmpty { change(job, .cancel) }
         if job.diskState == .queued, job.job.progress.state == .queued {
             noteTimes(of: job.job)
             settlePlace(job)
@@ -130,13 +127,20 @@ extension QueueLogic {
     // MARK: leases
 
     mutating func hold(_ lease: Lease, by worker: WorkerIdentity, lane: LaneID) {
-        workers.change(worker) { $0.leases[lease] = lane }
+        workers.change(worker) { $0.hold(lease, lane: lane) }
         lanes.change(lane) { $0.inFlight += 1 }
+    }
+
+    /// The call has ended: its place is free, and the outcome waits for the disk.
+    mutating func keep(_ lease: Lease, of worker: WorkerIdentity) {
+        var lane: LaneID?
+        workers.change(worker) { lane = $0.keep(lease) }
+        if let lane { lanes.change(lane) { $0.inFlight -= 1 } }
     }
 
     mutating func release(_ lease: Lease, of worker: WorkerIdentity, acknowledge: Bool) {
         var lane: LaneID?
-        workers.change(worker) { lane = $0.leases.removeValue(forKey: lease) }
+        workers.change(worker) { lane = $0.release(lease) }
         if let lane { lanes.change(lane) { $0.inFlight -= 1 } }
         if acknowledge { acknowledgements[worker, default: []].append(lease) }
     }
@@ -154,7 +158,7 @@ extension QueueLogic {
         _ job: LiveJob, _ lease: Lease, to worker: WorkerIdentity
     ) {
         let order = job.job.order
-        guard let target = lanes[order.lane]?.target else {
+        guard let target = lanes.target(of: order.lane) else {
             preconditionFailure("a lane without a target dispatches nothing")
         }
         let timeout = order.timeoutMilliseconds ?? job.policy?.timeoutMilliseconds ?? 0
@@ -189,7 +193,7 @@ extension QueueLogic {
     }
 
     /// An event that the logic itself knows to be legal: an illegal one is a bug of ours.
-    mutating func change(_ job: inout LiveJob, _ event: JobEvent) {
+    mutating func change(_ job: LiveJob, _ event: JobEvent) {
         do throws(IllegalEvent) {
             try job.job.handle(event, now: now)
         } catch {

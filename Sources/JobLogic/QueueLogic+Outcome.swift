@@ -8,7 +8,7 @@ extension QueueLogic {
             return
         }
         let key = outcome.lease.key
-        guard var job = live[key], isHolder(worker, of: job, outcome.lease) else {
+        guard let job = live[key], isHolder(worker, of: job, outcome.lease) else {
             if loads[key]?.contains(.adopt(worker, outcome.lease)) == true {
                 earlyOutcomes[outcome.lease] = outcome
             } else {
@@ -20,11 +20,11 @@ extension QueueLogic {
             end: end(of: outcome, job), message: outcome.message,
             statusDetails: outcome.statusDetails, peer: outcome.peer)
         forgetUnmarked(job)
-        let tokens = job.cancels
-        job.cancels = []
-        endAttempt(&job, report)
+        let tokens = job.takeCancels()
+        keep(outcome.lease, of: worker)
+        endAttempt(job, report)
         observe(outcome, job)
-        if !tokens.isEmpty { finishCancel(&job) }
+        if !tokens.isEmpty { finishCancel(job) }
         settle(
             job, acknowledge: (worker, outcome.lease), tokens: tokens,
             response: outcome.code == StatusCode.ok ? outcome.response : nil)
@@ -40,9 +40,9 @@ extension QueueLogic {
     }
 
     /// The call ended some other way than by the cancel, and the job would go on: it shall not.
-    private mutating func finishCancel(_ job: inout LiveJob) {
+    private mutating func finishCancel(_ job: LiveJob) {
         switch job.job.progress.state {
-        case .queued, .scheduled: change(&job, .cancel)
+        case .queued, .scheduled: change(job, .cancel)
         case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: break
         }
     }
@@ -55,12 +55,12 @@ extension QueueLogic {
         }
     }
 
-    mutating func endAttempt(_ job: inout LiveJob, _ report: AttemptReport) {
-        let target = lanes[job.job.order.lane]?.target
+    mutating func endAttempt(_ job: LiveJob, _ report: AttemptReport) {
+        let target = lanes.target(of: job.job.order.lane)
         let rule = target.map { configuration.targets[$0].onUnknown } ?? .keep
         let policy = job.policy?.jobRetry ?? QueueLogic.noRetry
         change(
-            &job,
+            job,
             .attemptEnded(report, rule: rule, policy: policy, random: random.next()))
     }
 
@@ -75,7 +75,7 @@ extension QueueLogic {
         effects.append(
             .observed(
                 .attempt(
-                    target: lanes[job.job.order.lane]?.target, method: job.job.order.method,
+                    target: lanes.target(of: job.job.order.lane), method: job.job.order.method,
                     code: outcome.code, nanoseconds: outcome.durationNanoseconds)))
     }
 
@@ -106,11 +106,11 @@ extension QueueLogic {
             handBackDirect(lease, from: worker)
             return
         }
-        guard var job = live[lease.key], isHolder(worker, of: job, lease) else {
+        guard let job = live[lease.key], isHolder(worker, of: job, lease) else {
             release(lease, of: worker, acknowledge: false)
             return
         }
-        takeBack(&job, lease, from: worker)
+        takeBack(job, lease, from: worker)
     }
 
     /// The worker is gone: each of its leases ends by its death, or by the drain's cut-off.
@@ -129,19 +129,18 @@ extension QueueLogic {
 
     private mutating func loseLease(_ lease: Lease, of worker: WorkerIdentity, died: Bool) {
         earlyOutcomes[lease] = nil
-        guard var job = live[lease.key], isHolder(worker, of: job, lease) else { return }
+        guard let job = live[lease.key], isHolder(worker, of: job, lease) else { return }
         forgetUnmarked(job)
         loseAttempt(
-            &job, died && !isDraining ? .workerDied : .drained,
+            job, died && !isDraining ? .workerDied : .drained,
             message: died ? "the worker died" : "drained")
     }
 
     /// The end of a lost attempt goes to disk in every case: its number must not come again.
-    mutating func loseAttempt(_ job: inout LiveJob, _ end: AttemptEnd, message: String) {
-        let tokens = job.cancels
-        job.cancels = []
+    mutating func loseAttempt(_ job: LiveJob, _ end: AttemptEnd, message: String) {
+        let tokens = job.takeCancels()
         endAttempt(
-            &job,
+            job,
             AttemptReport(end: tokens.isEmpty ? end : .cancelledByUser, message: message))
         settle(job, tokens: tokens)
     }

@@ -55,7 +55,7 @@ extension QueueLogic {
     }
 
     func policy(of order: JobOrder) -> MethodPolicy? {
-        guard let target = lanes[order.lane]?.target else { return nil }
+        guard let target = lanes.target(of: order.lane) else { return nil }
         return configuration.targets[target].methods[order.method]
     }
 
@@ -75,8 +75,7 @@ extension QueueLogic {
                     number: key.rawValue, attempt: job.job.progress.attemptCount)
                 hold(lease, by: holder, lane: job.job.order.lane)
             } else {
-                var lost = job
-                loseAttempt(&lost, .drained, message: "its worker is gone")
+                loseAttempt(job, .drained, message: "its worker is gone")
             }
         }
     }
@@ -102,7 +101,7 @@ extension QueueLogic {
 
     /// The queue thinks that the worker holds it, the worker does not: it never arrived.
     private mutating func loseUnnamed(_ lease: Lease, of identity: WorkerIdentity) {
-        guard var job = live[lease.key] else {
+        guard let job = live[lease.key] else {
             release(lease, of: identity, acknowledge: false)
             return
         }
@@ -113,7 +112,7 @@ extension QueueLogic {
             }
             return
         }
-        takeBack(&job, lease, from: identity)
+        takeBack(job, lease, from: identity)
     }
 
     private mutating func confirm(_ lease: Lease, heldBy identity: WorkerIdentity) {
@@ -129,7 +128,7 @@ extension QueueLogic {
             if !isHeld { hold(lease, by: identity, lane: .noLane) }
             return
         }
-        if case .awaited = job.phase { live[lease.key]?.phase = .running(identity) }
+        if case .awaited = job.phase { job.phase = .running(identity) }
         // a cancel that was asked for while the worker could not hear it
         if !job.cancels.isEmpty { effects.append(.cancel(identity, [lease])) }
     }
@@ -180,12 +179,12 @@ extension QueueLogic {
             if let early { finish(early, from: identity) }
             return
         }
-        var job = LiveJob(
+        let job = LiveJob(
             job: queued.job, requests: queued.requests, policy: policy(of: queued.job.order),
             diskState: .queued, phase: .running(identity))
-        change(&job, .dispatched(worker: identity, pid: worker.pid, marked: false))
+        change(job, .dispatched(worker: identity, pid: worker.pid, marked: false))
         let lane = queued.job.order.lane
-        workers.change(identity) { $0.leases[lease] = lane }
+        workers.change(identity) { $0.hold(lease, lane: lane) }
         lanes.change(lane) {
             $0.inFlight += 1
             $0.unmarkedRunning += 1

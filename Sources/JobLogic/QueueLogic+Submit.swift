@@ -52,12 +52,16 @@ extension QueueLogic {
         case .done:
             counts.add(1, order.lane, job.job.progress.state)
             effects.append(.accepted(token, order.id, replayed: false))
-            effects.append(.observed(.submitted(target: lanes[order.lane]?.target)))
-            let live = LiveJob(
-                job: job.job, requests: job.requests, policy: policy,
-                diskState: job.job.progress.state, phase: .committing)
-            noteTimes(of: live.job)
-            settlePlace(live)
+            effects.append(.observed(.submitted(target: lanes.target(of: order.lane))))
+            noteTimes(of: job.job)
+            // most of a long queue stays on disk: not even made here
+            guard job.job.progress.state == .queued,
+                !lanes.isBehindWindow(order.position, of: order.lane)
+            else { return }
+            settlePlace(
+                LiveJob(
+                    job: job.job, requests: job.requests, policy: policy, diskState: .queued,
+                    phase: .committing))
         case .keyTaken(let id?, sameCall: true):
             effects.append(.accepted(token, id, replayed: true))
         case .keyTaken(nil, sameCall: true):
@@ -79,12 +83,11 @@ extension QueueLogic {
 
     /// Where a job whose progress is on disk goes now: a window, the disk alone, or away.
     mutating func settlePlace(_ job: LiveJob) {
-        var job = job
         let key = job.job.order.id.key
         switch job.diskState {
         case .queued:
+            // its method went away with a change of settings: it waits on disk
             guard job.policy != nil else {
-                lanes.change(job.job.order.lane) { $0.withoutMethod += 1 }
                 live[key] = nil
                 return
             }
@@ -110,15 +113,14 @@ extension QueueLogic {
             return
         }
         live[key] = job
-        guard mayEvict else { return }
-        let sizes = live
-        lanes.change(lane) { lane in
-            while let evicted = lane.window.evict(bytes: { sizes[$0]?.requestBytes ?? 0 }) {
-                evictedKeys.append(evicted)
-            }
+        if mayEvict { evict(from: lane) }
+    }
+
+    private mutating func evict(from lane: LaneID) {
+        while let last = lanes[lane]?.window.evictable {
+            let size = live.removeValue(forKey: last)?.requestBytes ?? 0
+            lanes.change(lane) { $0.window.evictLast(bytes: size) }
         }
-        for evicted in evictedKeys { live[evicted] = nil }
-        evictedKeys.removeAll(keepingCapacity: true)
     }
 
     /// When the timers have to ring at the latest for this job.

@@ -34,11 +34,9 @@ extension QueueLogic {
             let order = queued.job.order
             counts.add(-1, order.lane, .scheduled)
             counts.add(1, order.lane, .queued)
-            guard live[order.id.key] == nil else {
+            if let job = live[order.id.key] {
                 // a change of it is on its way: it starts from another state now
-                if live[order.id.key]?.diskState == .scheduled {
-                    live[order.id.key]?.diskState = .queued
-                }
+                if job.diskState == .scheduled { job.diskState = .queued }
                 continue
             }
             settlePlace(
@@ -64,7 +62,7 @@ extension QueueLogic {
     private mutating func expire(_ queued: QueuedJob) -> Bool {
         let order = queued.job.order
         guard queued.job.isOverdue(at: now.wallMilliseconds) else { return false }
-        var job: LiveJob
+        let job: LiveJob
         if let here = live[order.id.key] {
             // held or on its way to disk: looked at again when it comes back
             guard here.phase == .ready, here.job.isOverdue(at: now.wallMilliseconds) else {
@@ -78,7 +76,7 @@ extension QueueLogic {
                 job: queued.job, requests: queued.requests, policy: nil,
                 diskState: queued.job.progress.state, phase: .committing)
         }
-        change(&job, .expired)
+        change(job, .expired)
         settle(job)
         return true
     }
@@ -104,10 +102,7 @@ extension QueueLogic {
         guard isUsable else { return }
         for queued in jobs where live[queued.job.order.id.key] == nil {
             let order = queued.job.order
-            guard let policy = policy(of: order) else {
-                lanes.change(id) { $0.withoutMethod += 1 }
-                continue
-            }
+            guard let policy = policy(of: order) else { continue }
             let job = LiveJob(
                 job: queued.job, requests: queued.requests, policy: policy, diskState: .queued,
                 phase: .ready)

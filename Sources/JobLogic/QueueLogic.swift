@@ -52,8 +52,9 @@ package struct TargetPolicy: Sendable {
     }
 }
 
-/// A durable job that is in memory.
-struct LiveJob {
+/// A durable job that is in memory. The one reference in the logic: `live` owns it, and only the
+/// logic, which cannot be copied, ever reaches it.
+final class LiveJob {
     enum Phase: Equatable {
         /// In its lane's window.
         case ready
@@ -67,15 +68,33 @@ struct LiveJob {
     }
 
     var job: Job
-    var requests: [[UInt8]]
-    var policy: MethodPolicy?
+    let requests: [[UInt8]]
+    let requestBytes: Int
+    let policy: MethodPolicy?
     /// What the store says; behind `job.progress.state` while a safe call runs.
     var diskState: JobState
     var phase: Phase
     /// Who waits for a cancel of it to be heard.
     var cancels: [Token] = []
 
-    var requestBytes: Int { requests.reduce(0) { $0 + $1.count } }
+    init(
+        job: Job, requests: [[UInt8]], policy: MethodPolicy?, diskState: JobState, phase: Phase
+    ) {
+        self.job = job
+        self.requests = requests
+        requestBytes = requests.reduce(0) { $0 + $1.count }
+        self.policy = policy
+        self.diskState = diskState
+        self.phase = phase
+    }
+
+    var key: JobKey { job.order.id.key }
+
+    /// Ends the wait of those who asked for a cancel, and names them.
+    func takeCancels() -> [Token] {
+        defer { cancels = [] }
+        return cancels
+    }
 }
 
 struct DirectCall {
@@ -109,7 +128,7 @@ struct PendingChange {
     var purpose: Purpose
 }
 
-package struct QueueLogic: Sendable {
+package struct QueueLogic: ~Copyable {
     package let configuration: QueueConfiguration
     var now: Moment
     var effects: [QueueEffect] = []
@@ -134,7 +153,6 @@ package struct QueueLogic: Sendable {
     /// Outcomes of jobs that are still being read.
     var earlyOutcomes: [Lease: Outcome] = [:]
     /// Filled and emptied within one event; kept so that they allocate once.
-    var evictedKeys: [JobKey] = []
     var acknowledgements: [WorkerIdentity: [Lease]] = [:]
     var outgoing: [WorkerIdentity: [Dispatch]] = [:]
     var isPromoting = false
@@ -147,7 +165,7 @@ package struct QueueLogic: Sendable {
     package internal(set) var isDraining = false
     var hasReportedDrained = false
     #if DEBUG
-        private var eventCount: UInt64 = 0
+    private var eventCount: UInt64 = 0
     #endif
 
     /// - Parameters:
@@ -181,19 +199,20 @@ package struct QueueLogic: Sendable {
         wantWindows()
         if !pending.isEmpty, inCommit.isEmpty, trouble == nil { effects.append(.commitWanted) }
         reportDrained()
-        defer { effects.removeAll(keepingCapacity: true) }
         #if DEBUG
-            checkSometimes()
+        checkSometimes()
         #endif
-        return effects
+        var told: [QueueEffect] = []
+        swap(&told, &effects)
+        return told
     }
 
     #if DEBUG
-        /// A check looks at all that is in memory: with much there, only some events pay for it.
-        private mutating func checkSometimes() {
-            eventCount &+= 1
-            if live.count < 64 || eventCount % 256 == 0 { checkInvariants() }
-        }
+    /// A check looks at all that is in memory: with much there, only some events pay for it.
+    private mutating func checkSometimes() {
+        eventCount &+= 1
+        if live.count < 64 || eventCount % 256 == 0 { checkInvariants() }
+    }
     #endif
 
     private mutating func apply(_ event: QueueEvent) {
@@ -269,16 +288,30 @@ struct SplitMix: Sendable {
 
 /// Jobs by lane and state, as committed.
 package struct JobCounts: Sendable {
-    private var counts: [LaneID: [Int64]] = [:]
+    /// Sixteen numbers a lane, one for each state, in the order of `ids`.
+    private var counts: [Int64] = []
+    private var ids: [LaneID] = []
     /// Jobs that have not ended, those whose insert is on its way included.
     package private(set) var open: Int64 = 0
+
+    private static let statesPerLane = 16
 
     init(_ rows: [(lane: LaneID, state: JobState, count: Int64)]) {
         for row in rows { add(row.count, row.lane, row.state) }
     }
 
+    private func place(_ lane: LaneID, _ state: JobState) -> Int? {
+        ids.firstIndex(of: lane).map { $0 * JobCounts.statesPerLane + Int(state.rawValue) }
+    }
+
     mutating func add(_ count: Int64, _ lane: LaneID, _ state: JobState) {
-        counts[lane, default: Array(repeating: 0, count: 16)][Int(state.rawValue)] += count
+        if let place = place(lane, state) {
+            counts[place] += count
+        } else {
+            ids.append(lane)
+            counts += Array(repeating: 0, count: JobCounts.statesPerLane)
+            counts[counts.count - JobCounts.statesPerLane + Int(state.rawValue)] = count
+        }
         if !state.hasEnded, state != .unknown { open += count }
     }
 
@@ -286,10 +319,10 @@ package struct JobCounts: Sendable {
     mutating func reserve(_ count: Int64) { open += count }
 
     package func count(_ lane: LaneID, _ state: JobState) -> Int64 {
-        counts[lane]?[Int(state.rawValue)] ?? 0
+        place(lane, state).map { counts[$0] } ?? 0
     }
 
     package func total(_ state: JobState) -> Int64 {
-        counts.values.reduce(0) { $0 + $1[Int(state.rawValue)] }
+        ids.reduce(0) { $0 + count($1, state) }
     }
 }

@@ -58,13 +58,13 @@ package struct RetryPolicy: Equatable, Sendable {
 }
 
 /// All that prong knows about calling one method at one target: the one value that says timeout,
-/// retry, whether a repeat is safe, and why.
-package struct MethodPolicy: Equatable, Sendable {
+/// retry, whether a repeat is safe, and why. Shared by all calls of the method.
+package final class MethodPolicy: Equatable, Sendable {
     /// Per attempt, where neither the caller nor the job says one.
-    package var timeoutMilliseconds: Int64
-    package var jobRetry: RetryPolicy
-    package var callRetry: RetryPolicy
-    package var safety: Safety
+    package let timeoutMilliseconds: Int64
+    package let jobRetry: RetryPolicy
+    package let callRetry: RetryPolicy
+    package let safety: Safety
 
     package init(
         timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety
@@ -73,6 +73,13 @@ package struct MethodPolicy: Equatable, Sendable {
         self.jobRetry = jobRetry
         self.callRetry = callRetry
         self.safety = safety
+    }
+
+    package static func == (left: MethodPolicy, right: MethodPolicy) -> Bool {
+        left === right
+            || left.timeoutMilliseconds == right.timeoutMilliseconds
+                && left.jobRetry == right.jobRetry && left.callRetry == right.callRetry
+                && left.safety == right.safety
     }
 }
 

@@ -6,11 +6,14 @@ package struct QueueWorker: Equatable, Sendable {
     package var identity: WorkerIdentity
     package var pid: Int32
     package var isLinked = false
-    /// How many calls it takes at once; 0 once it drains.
+    /// How many calls it takes at once; 0 once it drains. It may hold as many outcomes again that
+    /// are not committed yet, so that calls need not wait for the disk.
     package var places = 0
     /// What it holds: calls that run, and outcomes that are not committed yet.
-    /// Each with the lane in which it counts; `LaneID.noLane` for those that count in no lane.
-    package var leases: [Lease: LaneID] = [:]
+    /// Each with the lane in which it counts; `LaneID.noLane` for those that count in no lane,
+    /// `LaneID.kept` for outcomes.
+    package private(set) var leases: [Lease: LaneID] = [:]
+    private var keptCount = 0
     package var readyTargets: Set<Int> = []
 
     package init(identity: WorkerIdentity, pid: Int32) {
@@ -18,7 +21,32 @@ package struct QueueWorker: Equatable, Sendable {
         self.pid = pid
     }
 
-    package var freePlaces: Int { isLinked ? places - leases.count : 0 }
+    package var freePlaces: Int {
+        isLinked ? min(places - runningCount, 2 * places - leases.count) : 0
+    }
+
+    /// Calls that are with it and have not ended.
+    package var runningCount: Int { leases.count - keptCount }
+
+    mutating func hold(_ lease: Lease, lane: LaneID) {
+        if leases.updateValue(lane, forKey: lease) == .kept { keptCount -= 1 }
+    }
+
+    /// The call has ended; its outcome stays until it is committed.
+    /// - Returns: the lane in which the call counted.
+    mutating func keep(_ lease: Lease) -> LaneID? {
+        guard let lane = leases[lease], lane != .kept else { return nil }
+        leases[lease] = .kept
+        keptCount += 1
+        return lane
+    }
+
+    /// - Returns: the lane in which it counted.
+    mutating func release(_ lease: Lease) -> LaneID? {
+        let lane = leases.removeValue(forKey: lease)
+        if lane == .kept { keptCount -= 1 }
+        return lane
+    }
 }
 
 package struct WorkerTable: Equatable, Sendable {

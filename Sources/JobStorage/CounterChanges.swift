@@ -4,7 +4,7 @@
 import JobLogic
 
 struct CounterChanges {
-    struct LaneCounter: Hashable {
+    struct LaneCounter: Equatable {
         var lane: Int64
         var state: Int64
     }
@@ -15,11 +15,17 @@ struct CounterChanges {
         var state: Int64
     }
 
-    private(set) var lanes: [LaneCounter: Int64] = [:]
+    /// A transaction moves jobs between few lanes and states: looked through faster than hashed.
+    private(set) var lanes: [(counter: LaneCounter, count: Int64)] = []
     private(set) var batches: [BatchCounter: Int64] = [:]
 
     mutating func add(_ count: Int64, lane: Int64, state: Int64, batch: String?, uid: Int64) {
-        lanes[LaneCounter(lane: lane, state: state), default: 0] += count
+        let counter = LaneCounter(lane: lane, state: state)
+        if let place = lanes.firstIndex(where: { $0.counter == counter }) {
+            lanes[place].count += count
+        } else {
+            lanes.append((counter, count))
+        }
         if let batch {
             batches[BatchCounter(batch: batch, uid: uid, state: state), default: 0] += count
         }

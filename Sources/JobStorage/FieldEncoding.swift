@@ -50,12 +50,18 @@ struct FieldEncoder {
     /// A group of fields inside a field; written also when it is empty.
     mutating func group(_ number: UInt8, _ content: (inout FieldEncoder) -> Void) {
         bytes.append(number << 1 | 1)
+        // most groups are short: their length takes the byte that is kept for it
         let place = bytes.count
+        bytes.append(0)
         content(&self)
-        let length = UInt64(bytes.count - place)
+        let length = UInt64(bytes.count - place - 1)
+        if length < 0x80 {
+            bytes[place] = UInt8(length)
+            return
+        }
         var head = FieldEncoder()
         head.varint(length)
-        bytes.insert(contentsOf: head.bytes, at: place)
+        bytes.replaceSubrange(place...place, with: head.bytes)
     }
 
     mutating func raw(_ value: [UInt8]) {

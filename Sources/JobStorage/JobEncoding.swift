@@ -37,17 +37,25 @@ extension FieldEncoder {
     }
 }
 
-extension JobOrder {
-    /// Fills in what the blob holds; the columns are there already.
-    mutating func decode(_ blob: UnsafeRawBufferPointer) throws(FieldError) {
-        var decoder = FieldDecoder(blob)
-        // left out means zero
-        maxAttempts = 0
-        cost = 0
+/// What the blob holds of an order.
+struct OrderRest {
+    // left out means zero
+    var gid: UInt32 = 0
+    var pid: Int32 = 0
+    var timeoutMilliseconds: Int64?
+    var maxAttempts: Int32 = 0
+    var safety = Safety.unsafe
+    var cost: Int32 = 0
+    var flags = JobFlags(rawValue: 0)
+    var idempotencyKey: String?
+    var metadata: [MetadataEntry] = []
+
+    init(fields: UnsafeRawBufferPointer) throws(FieldError) {
+        var decoder = FieldDecoder(fields)
         while let field = try decoder.next() {
             switch field.number {
-            case OrderField.gid: submitter.gid = try field.narrow(UInt32.self)
-            case OrderField.pid: submitter.pid = try field.narrow(Int32.self)
+            case OrderField.gid: gid = try field.narrow(UInt32.self)
+            case OrderField.pid: pid = try field.narrow(Int32.self)
             case OrderField.timeout: timeoutMilliseconds = field.signed
             case OrderField.maxAttempts: maxAttempts = try field.narrow(Int32.self)
             case OrderField.safety:
@@ -168,8 +176,11 @@ extension FieldEncoder {
 }
 
 extension JobError {
-    init(fields: UnsafeRawBufferPointer) throws(FieldError) {
-        self.init(code: 0, message: "", fromTarget: false)
+    convenience init(fields: UnsafeRawBufferPointer) throws(FieldError) {
+        var code: Int32 = 0
+        var message = ""
+        var statusDetails: [UInt8] = []
+        var fromTarget = false
         var decoder = FieldDecoder(fields)
         while let field = try decoder.next() {
             switch field.number {
@@ -180,5 +191,7 @@ extension JobError {
             default: break
             }
         }
+        self.init(
+            code: code, message: message, statusDetails: statusDetails, fromTarget: fromTarget)
     }
 }

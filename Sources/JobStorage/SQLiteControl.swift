@@ -7,6 +7,7 @@ struct SQLiteControl {
     let rollback: SQLiteStatement
     let head: SQLiteStatement
     let setState: SQLiteStatement
+    let moveState: SQLiteStatement
     let delete: SQLiteStatement
     let addKey: SQLiteStatement
     let keyOwner: SQLiteStatement
@@ -28,6 +29,8 @@ struct SQLiteControl {
         head = try prepare(
             "SELECT state, lane, uid, batch, notBefore, expiresAt FROM jobs WHERE key = ?")
         setState = try prepare("UPDATE jobs SET state = ?, notBefore = ? WHERE key = ?")
+        moveState = try prepare(
+            "UPDATE jobs SET state = ?, notBefore = ? WHERE key = ? AND state = ?")
         liftExpiry = try prepare("UPDATE jobs SET expiresAt = NULL WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")
         addKey = try prepare(

@@ -12,6 +12,9 @@ final class SQLiteInsert {
     private let nameByText: SQLiteStatement
     private let addName: SQLiteStatement
     private var nameIDs: [String: Int64] = [:]
+    /// The names of the job before, which the next one mostly has too.
+    private var lastTarget: (name: String, id: Int64)?
+    private var lastMethod: (name: String, id: Int64)?
     private var addedNames: [String] = []
 
     /// Rows that wait for a full statement; their bytes lie in `scratch`.
@@ -58,7 +61,8 @@ final class SQLiteInsert {
             Row(
                 order: job.order, state: job.progress.state,
                 notBefore: job.progress.notBeforeMilliseconds,
-                target: try id(ofName: job.order.target), method: try id(ofName: job.order.method),
+                target: try id(ofName: job.order.target, &lastTarget),
+                method: try id(ofName: job.order.method, &lastMethod),
                 rest: start..<middle, request: request == nil ? nil : middle..<scratch.count))
         if waiting.count == SQLiteInsert.rowsPerStatement { try flush() }
     }
@@ -124,6 +128,15 @@ final class SQLiteInsert {
 
     // MARK: Names
 
+    private func id(
+        ofName name: String, _ last: inout (name: String, id: Int64)?
+    ) throws(StoreError) -> Int64 {
+        if let last, last.name == name { return last.id }
+        let id = try id(ofName: name)
+        last = (name, id)
+        return id
+    }
+
     private func id(ofName name: String) throws(StoreError) -> Int64 {
         if let id = nameIDs[name] { return id }
         nameByText.bind(1, name)
@@ -154,6 +167,8 @@ final class SQLiteInsert {
             if let id = nameIDs.removeValue(forKey: name) { rows.forgetName(id) }
         }
         addedNames.removeAll()
+        lastTarget = nil
+        lastMethod = nil
         dropWaiting()
     }
 }

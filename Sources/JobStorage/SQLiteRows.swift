@@ -80,8 +80,7 @@ final class SQLiteRows {
         let target = try name(row.integer(6))
         let method = try name(row.integer(7))
         do throws(FieldError) {
-            var order = try order(from: row, target: target, method: method)
-            try order.decode(row.blob(12))
+            let order = try order(from: row, target: target, method: method)
             return Job(order: order, progress: try progress(from: row))
         } catch {
             throw .corrupt("the row of job \(UInt64(bitPattern: row.integer(0))) cannot be read")
@@ -95,6 +94,7 @@ final class SQLiteRows {
         let (step, far) = Int64(priority).multipliedReportingOverflow(
             by: JobOrder.priorityStepMilliseconds)
         if far { throw FieldError() }
+        let rest = try OrderRest(fields: row.blob(12))
         return JobOrder(
             id: JobID(
                 key: JobKey(column: row.integer(0)), salt: UInt64(bitPattern: row.integer(11))),
@@ -102,8 +102,12 @@ final class SQLiteRows {
             target: target, method: method, priority: priority,
             submittedAtMilliseconds: row.integer(3) &+ step,
             expiresAtMilliseconds: row.optionalInteger(9),
-            submitter: Submitter(uid: try row.narrow(5, UInt32.self), gid: 0, pid: 0),
-            batch: row.optionalText(10), maxAttempts: 0, safety: .unsafe)
+            timeoutMilliseconds: rest.timeoutMilliseconds,
+            submitter: Submitter(
+                uid: try row.narrow(5, UInt32.self), gid: rest.gid, pid: rest.pid),
+            idempotencyKey: rest.idempotencyKey, batch: row.optionalText(10),
+            metadata: rest.metadata, maxAttempts: rest.maxAttempts, safety: rest.safety,
+            cost: rest.cost, flags: rest.flags)
     }
 
     private func progress(from row: SQLiteStatement) throws(FieldError) -> JobProgress {

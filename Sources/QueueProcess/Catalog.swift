@@ -6,18 +6,31 @@ import JobLogic
 import Schema
 import Settings
 
-/// One method at one target.
-struct CallableMethod: Sendable {
+/// One method at one target. A reference: every job's parsing hands it on.
+final class CallableMethod: Sendable {
     let target: Int
     let descriptor: MethodDescriptor
     let policy: MethodPolicy
+
+    init(target: Int, descriptor: MethodDescriptor, policy: MethodPolicy) {
+        self.target = target
+        self.descriptor = descriptor
+        self.policy = policy
+    }
 }
 
-struct CatalogTarget: Sendable {
+/// A reference too: each job looks at its name and its schema.
+final class CatalogTarget: Sendable {
     let settings: Settings.Target
     /// Shared by targets with the same descriptor sets.
     let schema: Int
     let methods: [String: CallableMethod]
+
+    init(settings: Settings.Target, schema: Int, methods: [String: CallableMethod]) {
+        self.settings = settings
+        self.schema = schema
+        self.methods = methods
+    }
 }
 
 /// Why a method name gives no method.

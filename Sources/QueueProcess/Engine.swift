@@ -24,11 +24,9 @@ final class Engine {
     /// The store's disk cannot be trusted any more: the process ends.
     var onFatal: (StoreError) -> Void = { _ in }
 
-    private var submissions: [Token: (SubmissionAnswer) -> Void] = [:]
-    private var calls: [Token: (CallEnd) -> Void] = [:]
-    private var actions: [Token: (Result<Job?, Refusal>) -> Void] = [:]
+    private var waiters = WaiterTable()
     private var watchers: [JobKey: [Token: (SettledJob) -> Void]] = [:]
-    private var nextToken: Token = 1
+    private var nextWatch: Token = 1
 
     private var events: [QueueEvent] = []
     private var isHandling = false
@@ -37,10 +35,13 @@ final class Engine {
     private var isCheckpointing = false
     private var timer: Scheduled<Void>?
     private var timerNanoseconds: UInt64 = .max
+    private var timedFor: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) = (nil, nil)
     /// The log of a former queue whose fsync may have failed is not settled yet.
     var needsSettling = false
 
-    init(loop: any EventLoop, store: StoreThread, logic: QueueLogic, log: Log) {
+    init(
+        loop: any EventLoop, store: StoreThread, logic: consuming QueueLogic, log: Log
+    ) {
         self.loop = loop
         self.store = store
         self.logic = logic
@@ -59,36 +60,34 @@ final class Engine {
     func submit(
         _ submission: Submission, _ answer: @escaping (SubmissionAnswer) -> Void
     ) -> Token {
-        let token = takeToken()
-        submissions[token] = answer
+        let token = waiters.add(.submission(answer))
         handle(.submit(token, submission))
         return token
     }
 
     func call(_ order: DirectOrder, _ answer: @escaping (CallEnd) -> Void) -> Token {
-        let token = takeToken()
-        calls[token] = answer
+        let token = waiters.add(.call(answer))
         handle(.call(token, order))
         return token
     }
 
     /// The caller of a direct call is gone: nobody waits for its end.
     func abandon(_ token: Token) {
-        guard calls.removeValue(forKey: token) != nil else { return }
+        guard case .call? = waiters.remove(token) else { return }
         handle(.callerGone(token))
     }
 
     func act(
         _ action: JobAction, on id: JobID, _ answer: @escaping (Result<Job?, Refusal>) -> Void
     ) {
-        let token = takeToken()
-        actions[token] = answer
+        let token = waiters.add(.action(answer))
         handle(.act(token, id, action))
     }
 
     /// Calls back once, when the job has ended or is `unknown`, unless `unwatch` comes before.
     func watch(_ key: JobKey, _ notify: @escaping (SettledJob) -> Void) -> Token {
-        let token = takeToken()
+        let token = nextWatch
+        nextWatch += 1
         watchers[key, default: [:]][token] = notify
         return token
     }
@@ -98,27 +97,25 @@ final class Engine {
         if watchers[key]?.isEmpty == true { watchers[key] = nil }
     }
 
-    private func takeToken() -> Token {
-        defer { nextToken += 1 }
-        return nextToken
-    }
-
     // MARK: events in, effects out
 
     /// Events that effects cause are handled after them, never inside.
     func handle(_ event: QueueEvent) {
-        events.append(event)
-        guard !isHandling else { return }
+        guard !isHandling else { return events.append(event) }
         isHandling = true
-        while !events.isEmpty {
-            let batch = events
-            events.removeAll(keepingCapacity: true)
-            for event in batch {
-                for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect) }
-            }
+        perform(event)
+        var next = 0
+        while next < events.count {
+            perform(events[next])
+            next += 1
         }
+        if next > 0 { events.removeAll(keepingCapacity: true) }
         isHandling = false
         setTimer()
+    }
+
+    private func perform(_ event: QueueEvent) {
+        for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect) }
     }
 
     private func carryOut(_ effect: QueueEffect) {
@@ -138,10 +135,14 @@ final class Engine {
         case .cancel(let worker, let leases): deliver(worker, .cancel(leases))
         case .replace(let worker): askReplace(worker)
         case .accepted(let token, let id, let replayed):
-            submissions.removeValue(forKey: token)?(.success((id, replayed)))
+            if case .submission(let answer)? = waiters.remove(token) {
+                answer(.success((id, replayed)))
+            }
         case .refused(let token, let refusal): refuse(token, refusal)
-        case .acted(let token, let job): actions.removeValue(forKey: token)?(.success(job))
-        case .callEnded(let token, let end): calls.removeValue(forKey: token)?(end)
+        case .acted(let token, let job):
+            if case .action(let answer)? = waiters.remove(token) { answer(.success(job)) }
+        case .callEnded(let token, let end):
+            if case .call(let answer)? = waiters.remove(token) { answer(end) }
         case .settled(let settled): notify(settled)
         case .observed(let observation): measures.note(observation)
         case .drained: onDrained()
@@ -149,15 +150,17 @@ final class Engine {
     }
 
     private func refuse(_ token: Token, _ refusal: Refusal) {
-        if let answer = submissions.removeValue(forKey: token) {
-            answer(.failure(refusal))
-        } else {
-            actions.removeValue(forKey: token)?(.failure(refusal))
+        switch waiters.remove(token) {
+        case .submission(let answer): answer(.failure(refusal))
+        case .action(let answer): answer(.failure(refusal))
+        case .call, nil: break
         }
     }
 
     private func notify(_ settled: SettledJob) {
-        let waiting = watchers.removeValue(forKey: settled.job.order.id.key) ?? [:]
+        guard !watchers.isEmpty,
+            let waiting = watchers.removeValue(forKey: settled.job.order.id.key)
+        else { return }
         for notify in waiting.values { notify(settled) }
     }
 
@@ -342,6 +345,9 @@ final class Engine {
 
     private func setTimer() {
         let next = logic.nextWake
+        // most events leave the times as they were
+        if timer != nil, next == timedFor { return }
+        timedFor = next
         var due = next.monotonicNanoseconds
         let now = Clock.monotonicNanoseconds()
         if let wall = next.wallMilliseconds {

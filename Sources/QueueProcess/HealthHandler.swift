@@ -128,17 +128,17 @@ struct HealthHandler {
     }
 
     private var targets: HealthCheck {
-        let logic = service.engine.logic
+        let engine = service.engine
         var troubles: [String] = []
-        for lane in logic.lanes.lanes {
-            let queued = logic.counts.count(lane.id, .queued)
+        for lane in engine.logic.lanes.lanes {
+            let queued = engine.logic.counts.count(lane.id, .queued)
             guard let target = lane.target else {
                 if queued > 0 { troubles.append("\(lane.name) is gone, \(queued) jobs wait") }
                 continue
             }
             if lane.isPaused {
                 troubles.append("\(lane.name) is paused")
-            } else if !logic.workers.isReady(target: target) {
+            } else if !engine.logic.workers.isReady(target: target) {
                 troubles.append("\(lane.name) is down")
             }
         }

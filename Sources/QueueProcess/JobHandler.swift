@@ -66,7 +66,7 @@ struct JobHandler {
     private func parse(
         _ body: ByteBuffer, _ exchange: Exchange
     ) throws(ConnectError) -> Submission {
-        let parser = JobParser(service: service)
+        var parser = JobParser(service: service)
         let submitter = caller(exchange).submitter
         var result: Result<Submission, ConnectError>?
         body.withUnsafeReadableBytes { bytes in

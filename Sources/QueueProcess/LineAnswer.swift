@@ -6,17 +6,21 @@ import Schema
 
 /// One line of an answer.
 enum LineAnswer {
-    static func accepted(_ number: Int, _ id: JobID, _ isReplay: Bool) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.field("line", number)
-        writer.field("id", id.text)
-        if isReplay {
-            writer.key("replayed")
-            writer.bool(true)
-        }
-        writer.endObject()
-        return writer.bytes + [UInt8(ascii: "\n")]
+    /// `{"line":1,"id":"…"}`, with `"replayed":true` for a key that was used before. Nothing in it
+    /// needs escaping.
+    static func append(
+        accepted id: JobID, _ number: Int, _ isReplay: Bool, to bytes: inout [UInt8]
+    ) {
+        append("{\"line\":", to: &bytes)
+        bytes.append(contentsOf: String(number).utf8)
+        append(",\"id\":\"", to: &bytes)
+        id.appendText(to: &bytes)
+        append(isReplay ? "\",\"replayed\":true}\n" : "\"}\n", to: &bytes)
+    }
+
+    private static func append(_ text: StaticString, to bytes: inout [UInt8]) {
+        bytes.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     static func error(_ number: Int, _ error: ConnectError) -> [UInt8] {

@@ -20,12 +20,21 @@ final class LineSubmission {
     private let caller: Caller
     /// Milliseconds; 0: answer with ids.
     private let wait: Int64
-    private let parser: JobParser
+    private var parser: JobParser
 
-    private var partial = ByteBuffer()
+    private var lines: LineSplitter
     private var lineNumber = 0
-    /// Answers in the order of the lines; nothing while one is awaited.
-    private var answers: [[UInt8]?] = []
+    /// Answers in the order of the lines: written only when it is a line's turn, straight into
+    /// what is sent.
+    private enum Answer {
+        case awaited
+        /// With a wait: the line is answered by the job's end.
+        case later
+        case accepted(JobID, isReplay: Bool)
+        case refused(ConnectError)
+    }
+
+    private var answers: [Answer] = []
     private var firstAnswer = 0
     private var outstanding = 0
     private var outstandingBytes = 0
@@ -53,6 +62,7 @@ final class LineSubmission {
         self.caller = caller
         self.wait = wait
         parser = JobParser(service: service)
+        lines = LineSplitter(limit: service.start.settings.listen.maxRequestBytes)
     }
 
     func begin() {
@@ -76,38 +86,11 @@ final class LineSubmission {
     // MARK: lines
 
     private func take(_ bytes: ByteBuffer) {
-        var bytes = bytes
-        if partial.readableBytes == 0 {
-            partial = bytes
-        } else {
-            partial.writeBuffer(&bytes)
-        }
-        takeLines()
-        partial.discardReadBytes()
+        lines.append(bytes)
+        while let line = lines.next() { takeLine(line) }
         pauseIfNeeded()
         flush()
     }
-
-    private func takeLines() {
-        // what was looked at before is not looked at again, however small the pieces of a line are
-        while let length = partial.readableBytesView.dropFirst(scannedBytes)
-            .firstIndex(of: UInt8(ascii: "\n")).map({ $0 - partial.readerIndex })
-        {
-            guard let line = partial.readSlice(length: length) else { return }
-            partial.moveReaderIndex(forwardBy: 1)
-            scannedBytes = 0
-            takeLine(line)
-        }
-        scannedBytes = partial.readableBytes
-        if partial.readableBytes > lineLimit {
-            // the line is over the limit already: what follows of it is thrown away
-            isOverlong = true
-            partial.clear()
-            scannedBytes = 0
-        }
-    }
-
-    private var scannedBytes = 0
 
     /// The body broke off or is not well formed: what was accepted stays accepted, but the caller
     /// cannot be told which lines that were.
@@ -121,39 +104,27 @@ final class LineSubmission {
         exchange.abort()
     }
 
-    private var isOverlong = false
-
-    private var lineLimit: Int {
-        service.start.settings.listen.maxRequestBytes
-    }
-
-    private func takeLine(_ line: ByteBuffer) {
-        let wasOverlong = isOverlong
-        isOverlong = false
-        let isBlank = line.readableBytesView.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
-        guard wasOverlong || !isBlank else { return }
+    private func takeLine(_ line: LineSplitter.Line) {
+        guard line.isOverlong || !line.isBlank else { return }
         // one line more than the limit is answered; the rest is read and forgotten
         guard lineNumber <= LineSubmission.linesMax else { return }
         lineNumber += 1
         let place = answers.count + firstAnswer
-        let number = lineNumber
-        guard number <= LineSubmission.linesMax else {
+        guard lineNumber <= LineSubmission.linesMax else {
             return refuse(
-                number, place,
                 ConnectError(
                     .resourceExhausted,
                     "a body has at most \(LineSubmission.linesMax) lines; send the rest in another")
             )
         }
-        guard !wasOverlong, line.readableBytes <= lineLimit else {
+        guard !line.isOverlong else {
             return refuse(
-                number, place,
                 ConnectError(.resourceExhausted, "the line is over `listen.max_request`"))
         }
-        submit(line, number, place)
+        submit(line.bytes, place)
     }
 
-    private func submit(_ line: ByteBuffer, _ number: Int, _ place: Int) {
+    private func submit(_ line: ByteBuffer, _ place: Int) {
         var parsed: Result<Submission, ConnectError> = .failure(
             ConnectError(.internal, "the line was not read"))
         line.withUnsafeReadableBytes { bytes in
@@ -164,42 +135,42 @@ final class LineSubmission {
             }
         }
         switch parsed {
-        case .failure(let error): refuse(number, place, error)
+        case .failure(let error): refuse(error)
         case .success(let submission):
-            answers.append(nil)
+            answers.append(.awaited)
             outstanding += 1
             let size = line.readableBytes
             outstandingBytes += size
             service.engine.submit(submission) { [self] result in
                 outstanding -= 1
                 outstandingBytes -= size
-                finish(number, place, result)
+                finish(place, result)
             }
         }
     }
 
-    private func refuse(_ number: Int, _ place: Int, _ error: ConnectError) {
-        answers.append(nil)
-        answer(place, LineAnswer.error(number, error))
+    private func refuse(_ error: ConnectError) {
+        answers.append(.refused(error))
+        planFlush()
     }
 
-    private func finish(_ number: Int, _ place: Int, _ result: SubmissionAnswer) {
+    private func finish(_ place: Int, _ result: SubmissionAnswer) {
         guard !hasFinished else { return }
         switch result {
-        case .failure(let refusal): answer(place, LineAnswer.error(number, ConnectError(refusal)))
+        case .failure(let refusal): answer(place, .refused(ConnectError(refusal)))
         case .success(let (id, isReplay)):
             if wait > 0 {
-                awaitEnd(of: id, number, isReplay)
-                answer(place, [])
+                awaitEnd(of: id, place + 1, isReplay)
+                answer(place, .later)
             } else {
-                answer(place, LineAnswer.accepted(number, id, isReplay))
+                answer(place, .accepted(id, isReplay: isReplay))
             }
         }
         resumeIfPossible()
     }
 
-    private func answer(_ place: Int, _ bytes: [UInt8]) {
-        answers[place - firstAnswer] = bytes
+    private func answer(_ place: Int, _ answer: Answer) {
+        answers[place - firstAnswer] = answer
         planFlush()
     }
 
@@ -221,13 +192,7 @@ final class LineSubmission {
 
     private func flush() {
         guard !hasFinished else { return }
-        var count = 0
-        while count < answers.count, let bytes = answers[count] {
-            ready.append(contentsOf: bytes)
-            count += 1
-        }
-        answers.removeSubrange(0..<count)
-        firstAnswer += count
+        writeAnswers()
         if !ready.isEmpty {
             beginResponse()
             exchange.write(ByteBuffer(bytes: ready))
@@ -237,6 +202,24 @@ final class LineSubmission {
         finishIfDone()
     }
 
+    private func writeAnswers() {
+        var count = 0
+        loop: for answer in answers {
+            // lines are counted from 1
+            let number = firstAnswer + count + 1
+            switch answer {
+            case .awaited: break loop
+            case .later: break
+            case .accepted(let id, let isReplay):
+                LineAnswer.append(accepted: id, number, isReplay, to: &ready)
+            case .refused(let error): ready += LineAnswer.error(number, error)
+            }
+            count += 1
+        }
+        answers.removeFirst(count)
+        firstAnswer += count
+    }
+
     private func beginResponse() {
         guard !hasBegun else { return }
         hasBegun = true
@@ -244,8 +227,7 @@ final class LineSubmission {
     }
 
     private func endBody() {
-        if partial.readableBytes > 0 || isOverlong { takeLine(partial) }
-        partial.clear()
+        if let line = lines.rest() { takeLine(line) }
         bodyHasEnded = true
         flush()
     }

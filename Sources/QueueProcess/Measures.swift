@@ -21,6 +21,29 @@ struct Histogram {
     }
 }
 
+/// Numbers with labels of which few exist: the last one used is mostly the next one too, so it is
+/// looked at before anything is hashed.
+struct LabelledCounts<Label: Hashable> {
+    private(set) var rows: [(label: Label, count: UInt64)] = []
+    private var places: [Label: Int] = [:]
+    private var last = 0
+
+    mutating func add(_ label: Label) {
+        if last < rows.count, rows[last].label == label {
+            rows[last].count += 1
+            return
+        }
+        if let place = places[label] {
+            last = place
+            rows[place].count += 1
+        } else {
+            last = rows.count
+            places[label] = last
+            rows.append((label, 1))
+        }
+    }
+}
+
 struct AttemptLabel: Hashable {
     let target: Int
     let method: String
@@ -38,7 +61,7 @@ struct TargetEnd: Hashable {
 }
 
 struct Measures {
-    private(set) var attempts: [AttemptLabel: UInt64] = [:]
+    private(set) var attempts = LabelledCounts<AttemptLabel>()
     private(set) var attemptSeconds: [Int: Histogram] = [:]
     private(set) var waitSeconds: [Int: Histogram] = [:]
     private(set) var calls: [TargetCode: UInt64] = [:]
@@ -51,7 +74,7 @@ struct Measures {
     mutating func note(_ observation: Observation) {
         switch observation {
         case .attempt(let target?, let method, let code, let nanoseconds):
-            attempts[AttemptLabel(target: target, method: method, code: code), default: 0] += 1
+            attempts.add(AttemptLabel(target: target, method: method, code: code))
             attemptSeconds[target, default: Histogram()]
                 .observe(seconds: Double(nanoseconds) / 1e9)
         case .wait(let target?, let nanoseconds):

@@ -13,7 +13,7 @@ import WireFormat
 
 struct MetricsText {
     private let service: Service
-    private var logic: QueueLogic { service.engine.logic }
+    private var engine: Engine { service.engine }
     private var measures: Measures { service.engine.measures }
 
     init(_ service: Service) {
@@ -78,7 +78,7 @@ struct MetricsText {
                 [("target", name(label.target)), ("code", codeName(label.code))], Double(count))
         }
         out.family("prong_attempts_total", .counter, "attempts that ended, by gRPC code")
-        for (label, count) in measures.attempts {
+        for (label, count) in measures.attempts.rows {
             out.sample(
                 [
                     ("target", name(label.target)), ("method", label.method),
@@ -97,7 +97,7 @@ struct MetricsText {
     }
 
     private func writeTargets(ages: [LaneID: Int64], to out: inout Exposition) {
-        let lanes = logic.lanes.lanes.filter { $0.target != nil }
+        let lanes = engine.logic.lanes.lanes.filter { $0.target != nil }
         out.family("prong_calls_in_flight", .gauge, "attempts that workers hold now")
         for lane in lanes { out.sample([("target", lane.name)], Double(lane.inFlight)) }
         out.family("prong_oldest_queued_age_seconds", .gauge, "how long the oldest job waits")
@@ -108,7 +108,7 @@ struct MetricsText {
         }
         out.family("prong_target_up", .gauge, "1 if a worker has a ready connection")
         for lane in lanes {
-            let isUp = lane.target.map { logic.workers.isReady(target: $0) } ?? false
+            let isUp = lane.target.map { engine.logic.workers.isReady(target: $0) } ?? false
             out.sample([("target", lane.name)], isUp ? 1 : 0)
         }
     }

@@ -196,16 +196,15 @@ final class Service {
     }
 
     private func dump() {
-        let logic = engine.logic
         start.log.notice(
-            "state: live=\(logic.liveCount) held=\(logic.workers.leaseCount)"
-                + " connections=\(server.counts.connections) draining=\(logic.isDraining)"
-                + " store=\(logic.trouble?.message ?? "ok")")
-        for lane in logic.lanes.lanes {
+            "state: live=\(engine.logic.liveCount) held=\(engine.logic.workers.leaseCount)"
+                + " connections=\(server.counts.connections) draining=\(engine.logic.isDraining)"
+                + " store=\(engine.logic.trouble?.message ?? "ok")")
+        for lane in engine.logic.lanes.lanes {
             start.log.notice(
                 "state: lane \(lane.name) inMemory=\(lane.queuedInMemory)"
                     + " inFlight=\(lane.inFlight) paused=\(lane.isPaused)"
-                    + " queued=\(logic.counts.count(lane.id, .queued))")
+                    + " queued=\(engine.logic.counts.count(lane.id, .queued))")
         }
     }
 }
@@ -213,6 +212,7 @@ final class Service {
 /// Makes job ids: keys that only grow, salts that nobody can guess.
 final class IdentifierSource {
     private var sequence: JobKeySequence
+    private var random = RandomPool()
 
     init(after largestKey: UInt64) {
         sequence = JobKeySequence(after: largestKey)
@@ -221,8 +221,8 @@ final class IdentifierSource {
     func next() -> JobID {
         let key = sequence.next(
             wallMilliseconds: Int64(Clock.wallMilliseconds()),
-            random: IdentifierSource.randomNumber())
-        return JobID(key: key, salt: IdentifierSource.randomNumber())
+            random: random.next())
+        return JobID(key: key, salt: random.next())
     }
 
     static func randomNumber() -> UInt64 {

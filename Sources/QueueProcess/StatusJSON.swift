@@ -15,7 +15,7 @@ struct StatusJSON {
         self.service = service
     }
 
-    private var logic: QueueLogic { service.engine.logic }
+    private var engine: Engine { service.engine }
 
     func status(ages: [LaneID: Int64], storeBytes: Int64) -> [UInt8] {
         var writer = JSONWriter()
@@ -63,8 +63,10 @@ struct StatusJSON {
 
     /// As users see it: a safe call that runs is `queued` only on disk.
     func depth(_ state: JobState) -> Int64 {
-        let onDisk = logic.counts.total(state)
-        let unmarked = logic.lanes.lanes.reduce(0) { $0 + logic.runningUnmarked(lane: $1.id) }
+        let onDisk = engine.logic.counts.total(state)
+        let unmarked = engine.logic.lanes.lanes.reduce(0) {
+            $0 + engine.logic.runningUnmarked(lane: $1.id)
+        }
         return switch state {
         case .queued: max(0, onDisk - unmarked)
         case .running: onDisk + unmarked
@@ -107,7 +109,7 @@ struct StatusJSON {
 
     /// As the queue knows it: fresher than the worker's own figures.
     private func inFlight(_ row: WorkerRow) -> Int {
-        let worker = logic.workers.workers.first {
+        let worker = engine.logic.workers.workers.first {
             $0.identity.slot == Int32(bitPattern: row.slot)
                 && $0.identity.generation == Int32(bitPattern: row.generation)
         }
@@ -132,7 +134,7 @@ struct StatusJSON {
         writer.beginObject()
         writer.key("targets")
         writer.beginArray()
-        for lane in logic.lanes.lanes.sorted(by: { $0.name < $1.name }) {
+        for lane in engine.logic.lanes.lanes.sorted(by: { $0.name < $1.name }) {
             write(lane, oldest: ages[lane.id], to: &writer)
         }
         writer.endArray()
@@ -146,10 +148,12 @@ struct StatusJSON {
         writer.field("name", lane.name)
         writer.field("address", settings?.address ?? "")
         writer.field("state", state(of: lane))
-        let queued = logic.counts.count(lane.id, .queued) - logic.runningUnmarked(lane: lane.id)
+        let queued =
+            engine.logic.counts.count(lane.id, .queued)
+            - engine.logic.runningUnmarked(lane: lane.id)
         writer.field("queued", Int(max(0, queued)))
-        writer.field("scheduled", Int(logic.counts.count(lane.id, .scheduled)))
-        writer.field("unknown", Int(logic.counts.count(lane.id, .unknown)))
+        writer.field("scheduled", Int(engine.logic.counts.count(lane.id, .scheduled)))
+        writer.field("unknown", Int(engine.logic.counts.count(lane.id, .unknown)))
         writer.field("inFlight", lane.inFlight)
         writer.key("services")
         writer.beginArray()
@@ -175,7 +179,7 @@ struct StatusJSON {
     private func state(of lane: Lane) -> String {
         if lane.isPaused { return "paused" }
         guard let target = lane.target else { return "down" }
-        return logic.workers.isReady(target: target) ? "up" : "down"
+        return engine.logic.workers.isReady(target: target) ? "up" : "down"
     }
 }
 

@@ -37,7 +37,7 @@ extension Service {
     /// Lanes are made at the start; while the disk of that moment could not take a new one, its
     /// target takes no jobs.
     func checkLane(ofTarget target: Int) throws(ConnectError) {
-        guard engine.logic.lanes.lane(target: target) == nil else { return }
+        guard engine.logic.lanes.id(ofTarget: target) == nil else { return }
         throw ConnectError(
             .unavailable,
             "the store could not take the target when prong started; restart prong once the disk"
@@ -45,18 +45,24 @@ extension Service {
     }
 
     private func lane(ofTarget target: Int) -> LaneID {
-        guard let lane = engine.logic.lanes.lane(target: target) else {
+        guard let lane = engine.logic.lanes.id(ofTarget: target) else {
             preconditionFailure("the target's lane was checked before")
         }
-        return lane.id
+        return lane
     }
 }
 
 /// One job out of the text of an envelope: found, transcoded, ready to be submitted.
 struct JobParser {
     let service: Service
+    /// The lines of a body mostly name one method: looked up once.
+    private var last: (name: String, target: String?, method: CallableMethod)?
 
-    func parse(
+    init(service: Service) {
+        self.service = service
+    }
+
+    mutating func parse(
         _ text: UnsafeRawBufferPointer, _ submitter: Submitter
     ) throws(ConnectError) -> Submission {
         let envelope: JobEnvelope
@@ -74,7 +80,10 @@ struct JobParser {
             timeoutMilliseconds: envelope.options.timeoutMilliseconds)
     }
 
-    private func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {
+    private mutating func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {
+        if let last, last.name == envelope.method, last.target == envelope.options.target {
+            return last.method
+        }
         let method: CallableMethod
         do throws(LookupFailure) {
             method = try service.start.catalog.method(
@@ -86,6 +95,7 @@ struct JobParser {
             throw ConnectError(
                 .unimplemented, "streaming calls are not available in this version of prong")
         }
+        last = (envelope.method, envelope.options.target, method)
         return method
     }
 

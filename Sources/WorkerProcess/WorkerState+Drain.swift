@@ -77,7 +77,12 @@ extension WorkerState {
         for (ticket, number) in numberOfTicket where calls[number]?.ticket != ticket {
             return "a ticket without its call"
         }
-        if numberOfTicket.count > Int(configuration.places) { return "more calls than places" }
+        let running = calls.values.count { $0.phase == .running }
+        if running != inFlight || calls.values.count(where: \.isAbandoned) != abandonedCount {
+            return "\(inFlight) calls and \(abandonedCount) abandoned are not what is there"
+        }
+        if running - abandonedCount > Int(configuration.places) { return "more calls than places" }
+        if numberOfTicket.count > 2 * Int(configuration.places) { return "too much is kept" }
         for (number, call) in calls {
             if call.isAbandoned == (numberOfTicket[call.ticket] == number) {
                 return "a call that is known to the queue must not be abandoned, nor the reverse"

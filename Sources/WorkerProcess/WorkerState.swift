@@ -63,7 +63,7 @@ package struct WorkerState: Equatable, Sendable {
     package enum CallPhase: Equatable, Sendable {
         case running
         /// Durable only: what the queue has not committed yet.
-        case ended(CallOutcome)
+        indirect case ended(CallOutcome)
         /// Durable only: ended by the drain's own cancel. Nothing is said of it but the goodbye,
         /// yet a hello must name it: a call that no hello names counts as never sent.
         case cutOff
@@ -126,21 +126,23 @@ package struct WorkerState: Equatable, Sendable {
 
     /// When `tick` is due, by the monotonic clock; nil: never.
     package var nextNanoseconds: UInt64? {
-        var times: [UInt64] = []
+        var next: UInt64?
         switch link {
-        case .down(let retry): times.append(retry)
-        case .up: times.append(statsDueNanoseconds)
+        case .down(let retry): next = retry
+        case .up: next = statsDueNanoseconds
         case .connecting, .greeting: break
         }
         switch phase {
-        case .draining(let until), .cutting(let until): times.append(until)
+        case .draining(let until), .cutting(let until): next = min(next ?? until, until)
         case .running, .left: break
         }
-        return times.min()
+        return next
     }
 
     /// Calls under way.
-    package var inFlight: Int { calls.values.count { $0.phase == .running } }
+    package private(set) var inFlight = 0
+    /// Those among them whose end nobody wants: the queue does not count them.
+    private(set) var abandonedCount = 0
 
     var acceptsJobs: Bool { phase == .running }
 
@@ -183,6 +185,7 @@ package struct WorkerState: Equatable, Sendable {
         for (number, call) in calls.sorted(by: { $0.key < $1.key }) where !call.ticket.isDurable {
             guard !call.isAbandoned else { continue }
             calls[number]?.isAbandoned = true
+            abandonedCount += 1
             numberOfTicket[call.ticket] = nil
             effects.append(.cancel(number))
         }
@@ -216,17 +219,24 @@ package struct WorkerState: Equatable, Sendable {
                 continue
             }
             // Places that were taken back by the drain may have been used meanwhile.
-            guard acceptsJobs, numberOfTicket.count < Int(configuration.places) else {
+            guard acceptsJobs, hasPlace else {
                 refused.append(order.ticket)
                 continue
             }
             lastNumber += 1
             let number = CallNumber(lastNumber)
             calls[number] = Call(ticket: order.ticket, phase: .running)
+            inFlight += 1
             numberOfTicket[order.ticket] = number
             effects.append(.start(number, order))
         }
         if !refused.isEmpty { effects.append(.send(.notStarted(refused))) }
+    }
+
+    /// As many calls as it has places, and as many outcomes again that wait for the queue's disk.
+    private var hasPlace: Bool {
+        let places = Int(configuration.places)
+        return inFlight - abandonedCount < places && numberOfTicket.count < 2 * places
     }
 
     private mutating func forget(_ tickets: [Ticket]) {
@@ -259,6 +269,7 @@ package struct WorkerState: Equatable, Sendable {
                 preconditionFailure("a call that is not running has ended")
             }
             jobsDone += 1
+            inFlight -= 1
             let endedByCut = call.isCut && end.outcome.code == Self.cancelledCode
             if call.ticket.isDurable {
                 calls[end.number]?.phase = endedByCut ? .cutOff : .ended(end.outcome)
@@ -266,7 +277,10 @@ package struct WorkerState: Equatable, Sendable {
                 continue
             }
             calls[end.number] = nil
-            guard !call.isAbandoned else { continue }
+            guard !call.isAbandoned else {
+                abandonedCount -= 1
+                continue
+            }
             numberOfTicket[call.ticket] = nil
             if !endedByCut { told.append(end.outcome) }
         }
@@ -281,7 +295,11 @@ package struct WorkerState: Equatable, Sendable {
             guard let call = calls.removeValue(forKey: number), call.phase == .running else {
                 preconditionFailure("a call that is not running was not started")
             }
-            guard !call.isAbandoned else { continue }
+            inFlight -= 1
+            guard !call.isAbandoned else {
+                abandonedCount -= 1
+                continue
+            }
             numberOfTicket[call.ticket] = nil
             tickets.append(call.ticket)
         }

@@ -201,7 +201,7 @@ struct JobMachineTests {
 
     @Test func `a retry by hand lifts the expiry`() throws {
         var job = Sample.job(.queued)
-        job.order.expiresAtMilliseconds = Sample.wall
+        job.order = job.order.with(expiresAtMilliseconds: Sample.wall)
         #expect(job.isOverdue(at: Sample.wall))
         #expect(!job.isOverdue(at: Sample.wall - 1))
         try job.handle(.expired, now: Sample.now)

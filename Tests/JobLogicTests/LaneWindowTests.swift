@@ -41,9 +41,8 @@ private struct LaneModel {
         if admission == .inWindow { inWindow.insert(position) }
         guard mayEvict else { return }
         let sizes = queued
-        while let key = window.evict(bytes: { key in
-            sizes.first { $0.key.key == key }?.value ?? 0
-        }) {
+        while let key = window.evictable {
+            window.evictLast(bytes: sizes.first { $0.key.key == key }?.value ?? 0)
             evictions += 1
             inWindow = inWindow.filter { $0.key != key }
         }
@@ -167,8 +166,7 @@ struct LaneWindowTests {
         let position = LanePosition(orderKey: 1, key: JobKey(rawValue: 1))
         let (admission, mayEvict) = window.admit(position, bytes: 1000)
         #expect(admission == .inWindow && mayEvict)
-        let evicted = window.evict { _ in 1000 }
-        #expect(evicted == nil)
+        #expect(window.evictable == nil)
         #expect(window.first == position)
     }
 
@@ -186,8 +184,8 @@ struct LaneWindowTests {
                 LanePosition(orderKey: 0, key: JobKey(rawValue: key)), bytes: 1)
             #expect(admission == .inWindow)
         }
-        let evicted = window.evict { _ in 1 }
-        #expect(evicted == JobKey(rawValue: 2))
+        #expect(window.evictable == JobKey(rawValue: 2))
+        window.evictLast(bytes: 1)
         let isUsableNow = window.endFetch(reach: nil)
         #expect(!isUsableNow)
         #expect(window.cursor == seen[0])

@@ -15,11 +15,11 @@ extension QueueWorld {
     ) -> (id: JobID, token: Token) {
         let token = takeToken()
         let jobKey = keys.next(wallMilliseconds: now.wallMilliseconds, random: random.next())
-        var order = Sample.order(
+        let order = Sample.order(
             jobKey.rawValue, salt: random.next(), lane: Int32(target + 1), target: "t\(target)",
             safety: safety, priority: priority, submittedAt: now.wallMilliseconds,
-            maxAttempts: maxAttempts, idempotencyKey: key)
-        order.expiresAtMilliseconds = expires.map { now.wallMilliseconds + $0 }
+            expiresAt: expires.map { now.wallMilliseconds + $0 }, maxAttempts: maxAttempts,
+            idempotencyKey: key)
         ids.append(order.id)
         ledger.submitted(token, order.id)
         handle(
@@ -99,7 +99,9 @@ extension QueueWorld {
 
     func actOnSomething() {
         guard !ids.isEmpty else { return }
-        let id = random.chance(60) ? ids[max(0, ids.count - 1 - random.index(8)) % ids.count]
+        let id =
+            random.chance(60)
+            ? ids[max(0, ids.count - 1 - random.index(8)) % ids.count]
             : ids[random.index(ids.count)]
         let actions: [JobAction] = [
             .cancel, .cancel, .cancel, .retry, .retry, .resolve(succeeded: true),

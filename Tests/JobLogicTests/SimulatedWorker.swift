@@ -103,7 +103,7 @@ struct SimulatedWorker {
             faults.append("\(identity) was sent \(dispatch.lease), which it holds already")
             return
         }
-        if !isDraining, calls.count >= places {
+        if !isDraining, running.count >= places || calls.count >= 2 * places {
             faults.append("\(identity) was sent more calls than it has places")
         }
         if isDraining || handBack || !readyTargets.contains(dispatch.target) {

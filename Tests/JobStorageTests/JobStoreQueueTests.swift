@@ -96,7 +96,7 @@ import Testing
     ) throws {
         let fixture = try StoreFixture(kind)
         var job = Sample.job(1)
-        job.order.expiresAtMilliseconds = 40
+        job.order = job.order.with(expiresAtMilliseconds: 40)
         let key = job.order.id.key
         _ = try fixture.store.commit([.insert(NewJob(job: job, requests: []))])
         _ = try fixture.store.commit([

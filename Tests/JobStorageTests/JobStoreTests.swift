@@ -48,9 +48,10 @@ import Testing
         try fixture.insert(several, requests: messages)
         #expect(try fixture.store.requests(of: several.order.id.key) == messages)
         #expect(try fixture.reader.responses(of: several.order.id.key) == [])
-        #expect(try fixture.store.queued(
-            lane: LaneID(rawValue: 1), after: nil, limit: 1, byteLimit: 0
-        )[0].requests == messages)
+        #expect(
+            try fixture.store.queued(
+                lane: LaneID(rawValue: 1), after: nil, limit: 1, byteLimit: 0
+            )[0].requests == messages)
     }
 
     @Test(arguments: StoreKind.allCases)
@@ -162,7 +163,7 @@ import Testing
 extension Job {
     func with(idempotencyKey: String?) -> Job {
         var job = self
-        job.order.idempotencyKey = idempotencyKey
+        job.order = job.order.with(idempotencyKey: .some(idempotencyKey))
         return job
     }
 }

@@ -63,7 +63,7 @@ import Testing
         #expect(contents.counts.map(\.count) == [1, 1, 1, 1] && contents.largestKey == 5)
         #expect(try reader.batchCounts("nightly", uid: 1000).map(\.1) == [1, 1, 1, 1])
         var again = scene.deleted
-        again.order.id = JobID(key: JobKey(rawValue: 6), salt: 6)
+        again.order = again.order.with(id: JobID(key: JobKey(rawValue: 6), salt: 6))
         let outcome = try store.commit([
             .insert(NewJob(job: again, requests: [], fingerprint: scene.fingerprint))
         ])

@@ -109,15 +109,13 @@ enum Sample {
         var job = job(
             key, state: .running, lane: 3, priority: -7, expiresAt: start + 9, idempotencyKey: "k",
             batch: "nightly", uid: 4_294_967_295)
-        job.order.timeoutMilliseconds = 0
-        job.order.metadata = [
-            MetadataEntry(name: "x-team", value: Array("web".utf8)),
-            MetadataEntry(name: "x-empty-bin", value: []),
-        ]
-        job.order.maxAttempts = Int32.max
-        job.order.safety = .configured
-        job.order.cost = 0
-        job.order.flags = [.waitOperation, .allPages]
+        job.order = job.order.with(
+            timeoutMilliseconds: 0,
+            metadata: [
+                MetadataEntry(name: "x-team", value: Array("web".utf8)),
+                MetadataEntry(name: "x-empty-bin", value: []),
+            ], maxAttempts: Int32.max, safety: .configured, cost: 0,
+            flags: [.waitOperation, .allPages])
         job.progress = fullProgress(state: .running)
         return job
     }

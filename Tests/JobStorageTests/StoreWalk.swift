@@ -7,6 +7,7 @@ struct StoreWalk {
     var random: SeededRandom
     private(set) var lastKey: UInt64 = 0
     private var clock: Int64 = Sample.start
+    private var orders: [JobKey: JobOrder] = [:]
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
@@ -21,9 +22,10 @@ struct StoreWalk {
         case 0..<8: .insert(newJob())
         case 8..<16: update()
         case 16, 17: .delete(someKey())
-        case 18: .setPaused(
-            target: "t\(Int.random(in: 0..<3, using: &random))",
-            paused: Bool.random(using: &random))
+        case 18:
+            .setPaused(
+                target: "t\(Int.random(in: 0..<3, using: &random))",
+                paused: Bool.random(using: &random))
         default: .addLane(LaneID(rawValue: Int32.random(in: 0..<3, using: &random)), name: "l")
         }
     }
@@ -58,7 +60,10 @@ struct StoreWalk {
             uid: UInt32.random(in: 0..<2, using: &random),
             target: "t\(Int.random(in: 0..<3, using: &random))",
             method: "s.S/M\(Int.random(in: 0..<4, using: &random))")
-        if small == 3 { order.metadata = [MetadataEntry(name: "x", value: body())] }
+        if small == 3 {
+            order = order.with(metadata: [MetadataEntry(name: "x", value: body())])
+        }
+        orders[order.id.key] = order
         let notBefore = clock + Int64.random(in: 0...9000, using: &random)
         let progress = JobProgress(
             state: state, notBeforeMilliseconds: state == .scheduled ? notBefore : nil)
@@ -74,10 +79,13 @@ struct StoreWalk {
         var progress = JobProgress(state: state)
         if Bool.random(using: &random) { progress = Sample.fullProgress(state: state) }
         progress.notBeforeMilliseconds = state == .scheduled ? clock + 100 : nil
+        let key = someKey()
+        // with what was asked, as the queue does it, and without
+        let order = Bool.random(using: &random) ? orders[key] : nil
         return .update(
             JobUpdate(
-                key: someKey(), from: from[Int.random(in: 0..<from.count, using: &random)],
-                progress: progress, responses: state.hasEnded ? messages() : nil))
+                key: key, from: from[Int.random(in: 0..<from.count, using: &random)],
+                progress: progress, responses: state.hasEnded ? messages() : nil, order: order))
     }
 
     mutating func now() -> Int64 { clock }

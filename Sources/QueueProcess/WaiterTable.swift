@@ -1,0 +1,45 @@
+// Who waits for an answer of the logic, by token. A token is a place in an array and a count of how
+// often the place was used: an answer that comes late finds nobody, never somebody else, and no
+// hash is paid for each job. Knows nothing of what the answers mean.
+//
+//      63           32 31            0
+//     +---------------+---------------+
+//     |     uses      |     place     |
+//     +---------------+---------------+
+
+import JobLogic
+
+enum Waiter {
+    case submission((SubmissionAnswer) -> Void)
+    case call((CallEnd) -> Void)
+    case action((Result<Job?, Refusal>) -> Void)
+}
+
+struct WaiterTable {
+    private var places: [(uses: UInt32, waiter: Waiter?)] = []
+    private var free: [Int] = []
+
+    mutating func add(_ waiter: Waiter) -> Token {
+        let place: Int
+        if let used = free.popLast() {
+            place = used
+            places[place].waiter = waiter
+        } else {
+            place = places.count
+            places.append((0, waiter))
+        }
+        return Token(places[place].uses) << 32 | Token(place)
+    }
+
+    /// Nothing: it was answered, or went away, before.
+    mutating func remove(_ token: Token) -> Waiter? {
+        let place = Int(token & 0xffff_ffff)
+        guard place < places.count, places[place].uses == UInt32(token >> 32),
+            let waiter = places[place].waiter
+        else { return nil }
+        places[place].waiter = nil
+        places[place].uses &+= 1
+        free.append(place)
+        return waiter
+    }
+}
