@@ -7,7 +7,7 @@ extension QueueLogic {
             end(token, order, .unavailable, "prong is stopping and takes no more calls")
             return
         }
-        guard lanes.lane(target: order.target) != nil else {
+        guard lanes.id(ofTarget: order.target) != nil else {
             end(token, order, .unavailable, "the target has no lane yet: the store cannot write")
             return
         }
@@ -188,13 +188,8 @@ extension QueueLogic {
     mutating func tickDirect() {
         let time = now.monotonicNanoseconds
         for (number, call) in direct where !call.isAbandoned {
-            let deadline = call.order.deadlineMonotonicNanoseconds
-            if deadline != 0, deadline <= time, !isRunning(call) {
-                let token = call.token
-                abandon(token)
-                end(
-                    token, call.order, .deadlineExceeded,
-                    "the deadline passed before the call could be made")
+            if let due = end(of: call), due <= time {
+                endByClock(call)
             } else if case .backingOff(let until) = call.phase, until <= time {
                 direct[number]?.phase = .queued
                 enqueue(number, call.order)
@@ -208,23 +203,35 @@ extension QueueLogic {
 
     private static var sweepNanoseconds: UInt64 { 5_000_000 }
 
-    /// The worker keeps a running call's deadline; C-core ends it.
-    private func isRunning(_ call: DirectCall) -> Bool {
-        if case .running = call.phase { return true }
-        return false
+    /// When the clock ends it. A running call's deadline is the worker's to keep, and C-core's; a
+    /// worker that stands still does not, so the queue does it a moment later.
+    private func end(of call: DirectCall) -> UInt64? {
+        let deadline = call.order.deadlineMonotonicNanoseconds
+        guard deadline != 0 else { return nil }
+        guard case .running = call.phase else { return deadline }
+        let (late, isTooFar) = deadline.addingReportingOverflow(QueueLogic.silenceNanoseconds)
+        return isTooFar ? nil : late
+    }
+
+    /// How long after its deadline a running call's end is waited for.
+    private static var silenceNanoseconds: UInt64 { 500_000_000 }
+
+    private mutating func endByClock(_ call: DirectCall) {
+        let wasRunning = if case .running = call.phase { true } else { false }
+        abandon(call.token)
+        end(
+            call.token, call.order, .deadlineExceeded,
+            wasRunning
+                ? "the deadline passed and the worker did not answer: the call may have happened"
+                : "the deadline passed before the call could be made")
     }
 
     /// Looks through all calls, so it is asked at a tick only; between ticks `directWake` sinks.
     private func earliestDirectNanoseconds() -> UInt64? {
         var next: UInt64?
         for call in direct.values where !call.isAbandoned {
-            switch call.phase {
-            case .running: continue
-            case .backingOff(let until): next = min(next ?? .max, until)
-            case .queued: break
-            }
-            let deadline = call.order.deadlineMonotonicNanoseconds
-            if deadline != 0 { next = min(next ?? .max, deadline) }
+            if case .backingOff(let until) = call.phase { next = min(next ?? .max, until) }
+            if let end = end(of: call) { next = min(next ?? .max, end) }
         }
         return next
     }

@@ -145,6 +145,25 @@ struct QueueOrderTests {
         world.expectQuiet()
     }
 
+    @Test func `a worker that stands still does not hold a caller beyond the deadline`() {
+        let world = QueueWorld.ready(places: 1)
+        let token = world.call(.unsafe, deadlineMilliseconds: 10)
+        world.readInboxes()
+        world.pass(20)
+        world.handle(.tick)
+        #expect(world.ledger.calls.contains(token), "the worker may still tell the end")
+        world.pass(500)
+        world.handle(.tick)
+        #expect(!world.ledger.calls.contains(token))
+        #expect(world.logic.nextWake.monotonicNanoseconds == nil)
+        // what the worker says at last is told to nobody, and frees its place
+        world.readInboxes()
+        world.endOnlyCall()
+        world.settle()
+        #expect(world.logic.workers.leaseCount == 0 && world.logic.direct.isEmpty)
+        world.expectQuiet()
+    }
+
     @Test func `a call to a target without a lane is refused at once`() {
         let world = QueueWorld.ready()
         let token = world.call(.configured, target: 9)
