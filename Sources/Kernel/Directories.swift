@@ -9,15 +9,19 @@ package enum Directories {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// mkdir(2) for each missing part, for the owner alone. An existing folder is left as it is.
-    package static func make(_ path: String) throws(SystemError) {
+    /// mkdir(2) for each missing part, with this mode whatever the umask. An existing folder is left
+    /// as it is.
+    package static func make(_ path: String, mode: UInt32) throws(SystemError) {
         if path.isEmpty || path == "/" || path == "." { return }
         if access(path, F_OK) == 0 { return }
-        try make(parent(of: path))
+        try make(parent(of: path), mode: mode)
         do {
             try check("mkdir \(path)") { mkdir(path, 0o700) }
         } catch {
-            if error.errno != EEXIST { throw error }
+            // somebody else made it meanwhile: then its mode is theirs
+            if error.errno == EEXIST { return }
+            throw error
         }
+        if mode != 0o700 { try check("chmod \(path)") { chmod(path, mode_t(mode)) } }
     }
 }

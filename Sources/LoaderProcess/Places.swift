@@ -13,30 +13,34 @@ struct Places {
 
     func check(_ settings: inout Settings, file: String, _ faults: inout Faults) {
         let socket = settings.listen.socketPath
+        let socketMode = defaults?.socketFolderMode ?? DefaultPlaces.ownerOnly
         checkDirectory(
-            of: socket, isDefault: socket == defaults?.socketPath, key: "listen.socket",
-            missing: LoadExit.unavailable, &faults)
+            of: socket, made: socket == defaults?.socketPath ? socketMode : nil,
+            key: "listen.socket", missing: LoadExit.unavailable, &faults)
         let store = settings.store.path
         checkDirectory(
-            of: store, isDefault: store == defaults?.storePath, key: "store.path",
-            missing: LoadExit.store, &faults)
+            of: store, made: store == defaults?.storePath ? DefaultPlaces.ownerOnly : nil,
+            key: "store.path", missing: LoadExit.store, &faults)
         checkStore(store, &faults)
         resolveGroup(&settings, file: file, &faults)
     }
 
+    /// `mode`: what a default place's directory is made with; nil for places that a file names.
     private func checkDirectory(
-        of path: String, isDefault: Bool, key: String, missing: Int32, _ faults: inout Faults
+        of path: String, made mode: UInt32?, key: String, missing: Int32, _ faults: inout Faults
     ) {
         let directory = Directories.parent(of: path)
-        if isDefault, makesDirectories {
+        if let mode, makesDirectories {
             // A failure shows below, where it is said.
-            try? Directories.make(directory)
+            try? Directories.make(directory, mode: mode)
         }
         var about = stat()
         guard stat(directory, &about) == 0 else {
             let reason = SystemError("stat", errno: errno)
             // --check: what the daemon would make is not missing, if it can make it.
-            if isDefault, !makesDirectories, reason.errno == ENOENT, canMake(directory) { return }
+            if mode != nil, !makesDirectories, reason.errno == ENOENT, canMake(directory) {
+                return
+            }
             let closed = reason.errno == EACCES
             faults.add(
                 "\(key): the directory \(directory) cannot be used: \(reason.reason); "

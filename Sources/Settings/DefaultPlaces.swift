@@ -6,15 +6,26 @@
 package struct DefaultPlaces: Equatable, Sendable {
     package var socketPath: String
     package var storePath: String
+    /// What the socket's directory is made with, where it is missing.
+    package var socketFolderMode: UInt32
 
-    package init(socketPath: String, storePath: String) {
+    package init(
+        socketPath: String, storePath: String, socketFolderMode: UInt32 = DefaultPlaces.ownerOnly
+    ) {
         self.socketPath = socketPath
         self.storePath = storePath
+        self.socketFolderMode = socketFolderMode
     }
 
-    /// Those of a service run by root, or one that systemd gives its directories.
+    /// The store's directory always; the socket's too where its parent lets nobody else through
+    /// (the XDG specification wants 0700 below `XDG_RUNTIME_DIR`).
+    package static let ownerOnly: UInt32 = 0o700
+
+    /// Those of a service run by root, or one that systemd gives its directories. Anybody may pass
+    /// through the socket's directory: who may connect is said by `listen.mode` and `listen.group`.
     package static let system = DefaultPlaces(
-        socketPath: "/run/prong/prong.sock", storePath: "/var/lib/prong/prong.db")
+        socketPath: "/run/prong/prong.sock", storePath: "/var/lib/prong/prong.db",
+        socketFolderMode: 0o755)
 
     /// The configuration file that is read when nothing else is named, if it exists.
     package static let systemConfigPath = "/etc/prong/prong.toml"

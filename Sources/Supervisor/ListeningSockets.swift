@@ -55,7 +55,6 @@ final class ListeningSockets {
     ) throws(StartFailure) -> OpenFile {
         let isServed: Bool
         do {
-            try Directories.make(Directories.parent(of: path))
             isServed = try UnixSocket.isServed(path: path)
         } catch {
             throw failure(path, error, log)

@@ -19,7 +19,7 @@ struct StoreLock {
     func take(patienceMilliseconds: UInt64) throws(StartFailure) -> OpenFile? {
         let path = path
         try attempt { () throws(SystemError) in
-            try Directories.make(Directories.parent(of: path))
+            try Directories.make(Directories.parent(of: path), mode: 0o700)
         }
         let file = try attempt { () throws(SystemError) in
             OpenFile(try FileLock.open(path))

@@ -111,13 +111,25 @@ import Testing
         #expect(Directories.parent(of: path) == parent)
     }
 
-    @Test func `missing folders are made for the owner alone`() throws {
-        let folder = try ScratchFolder()
-        try Directories.make(folder.path("a/b/c"))
+    private func mode(_ path: String) -> mode_t {
         var about = stat()
-        #expect(stat(folder.path("a/b/c"), &about) == 0)
-        #expect(about.st_mode & 0o777 == 0o700)
-        try Directories.make(folder.path("a/b/c"))
+        return stat(path, &about) == 0 ? about.st_mode & 0o777 : 0
+    }
+
+    /// The last one is what no usual umask lets through.
+    @Test(arguments: [mode_t(0o700), 0o755, 0o777])
+    func `missing folders are made with their mode, whatever the umask`(wanted: mode_t) throws {
+        let folder = try ScratchFolder()
+        try Directories.make(folder.path("a/b/c"), mode: UInt32(wanted))
+        #expect(mode(folder.path("a")) == wanted)
+        #expect(mode(folder.path("a/b/c")) == wanted)
+    }
+
+    @Test func `a folder that is there is left as it is`() throws {
+        let folder = try ScratchFolder()
+        try Directories.make(folder.path("a"), mode: 0o700)
+        try Directories.make(folder.path("a"), mode: 0o755)
+        #expect(mode(folder.path("a")) == 0o700)
     }
 
     @Test func `errors say the call, the path and why`() {

@@ -192,8 +192,10 @@ import WireFormat
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/run"))
         let made = try load(request(empty, environment, uid: 1000, makes: true))
         #expect(made.settings.listen.socketPath == folder.path + "/run/prong/prong.sock")
-        #expect(FileManager.default.fileExists(atPath: folder.path + "/run/prong"))
-        #expect(FileManager.default.fileExists(atPath: folder.path + "/state/prong"))
+        for made in ["/run/prong", "/state/prong"] {
+            let facts = try FileManager.default.attributesOfItem(atPath: folder.path + made)
+            #expect(facts[.posixPermissions] as? Int == 0o700, "\(made)")
+        }
     }
 
     @Test func `an ordinary user without a runtime directory is told so`() {
