@@ -152,9 +152,13 @@ extension QueueLogic {
                     fromTarget: false)))
     }
 
+    /// Changes that a commit under way or the next one carries.
+    package var hasUncommitted: Bool { !pending.isEmpty || !inCommit.isEmpty }
+
+    /// Before the supervisor has named the workers, each that it will name may hold an outcome.
     mutating func reportDrained() {
-        guard isDraining, !hasReportedDrained, workers.workers.isEmpty, pending.isEmpty,
-            inCommit.isEmpty, loads.isEmpty
+        guard isDraining, !hasReportedDrained, recovery.knowsWorkers, workers.workers.isEmpty,
+            !hasUncommitted, loads.isEmpty
         else { return }
         hasReportedDrained = true
         effects.append(.drained)

@@ -103,6 +103,7 @@ final class WorkerPort {
     /// Nobody will say any more who dies: a worker without a link counts as dead from now on.
     func supervisorIsGone() {
         isOrphaned = true
+        if !knowsAll { noteComplete() }
         for worker in engine.logic.workers.workers where links[worker.identity] == nil {
             engine.handle(.workerGone(worker.identity))
         }

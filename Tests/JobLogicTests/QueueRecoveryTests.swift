@@ -258,6 +258,32 @@ struct QueueRecoveryTests {
         #expect(world.ledger.violations == [])
     }
 
+    @Test func `a drain that comes before the workers are named waits for them`() {
+        let (world, id) = running(.unsafe)
+        world.killQueue()
+        world.handle(.drain)
+        #expect(world.ledger.drainedCount == 0)
+        world.settle()
+        #expect(world.ledger.drainedCount == 0)
+        world.endOnlyCall()
+        world.workers[0].drain()
+        world.settle()
+        world.leaveIfDone(0)
+        world.settle()
+        #expect(world.ledger.drainedCount == 1)
+        #expect(world.state(id) == .succeeded)
+        #expect(world.ledger.violations == [])
+    }
+
+    @Test func `a drain of a queue that is told of no worker ends`() {
+        let world = QueueWorld.ready(workers: 0)
+        world.killQueue()
+        world.handle(.drain)
+        #expect(world.ledger.drainedCount == 0)
+        world.nameWorkers()
+        #expect(world.ledger.drainedCount == 1)
+    }
+
     @Test func `an attempt cut off by the drain is on disk: its number is not used again`() {
         let (world, id) = running(.configured)
         world.workers[0].drain()

@@ -87,6 +87,16 @@ import Testing
             driver.effects.contains(.order(ChildKey(.queue, 2), .stop(drainMilliseconds: 30_000))))
     }
 
+    @Test func `a queue is told who lives before it is told to stop`() throws {
+        var driver = PoolDriver.running()
+        driver.send(.signal(.terminate))
+        driver.effects = []
+        driver.die(driver.queueKey)
+        let stop = PoolEffect.order(ChildKey(.queue, 2), .stop(drainMilliseconds: 30_000))
+        let told = try #require(driver.effects.firstIndex(of: .publishComplete))
+        #expect(try #require(driver.effects.firstIndex(of: stop)) > told)
+    }
+
     @Test func `without workers a dead queue is not made again while stopping`() {
         var driver = PoolDriver.running()
         driver.send(.signal(.terminate))
