@@ -55,6 +55,14 @@ package struct SupervisorLink: Sendable {
     /// The next order if one is there; for a loop that watches `descriptor`.
     package func poll() -> LinkInput { read(flags: CInt(MSG_DONTWAIT)) }
 
+    /// Behind `closed`: whether the supervisor is there all the same, so that this process was sent
+    /// TERM. The handler of TERM shuts this end for reading only; a supervisor that is gone has
+    /// closed its own (POLLHUP, poll(2)), and before it is seen to be dead.
+    package var supervisorLives: Bool {
+        var look = pollfd(fd: descriptor, events: 0, revents: 0)
+        return Glibc.poll(&look, 1, 0) >= 0 && look.revents & Int16(POLLHUP) == 0
+    }
+
     private func sendPacket(_ frame: [UInt8]) -> Bool {
         let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
         return Glibc.send(descriptor, frame, frame.count, flags) == frame.count

@@ -74,6 +74,9 @@ final class Service {
         engine.onFatal = { [self] error in fail(error) }
         supervisor.onOrder = { [self] in obey($0) }
         supervisor.onClosed = { [self] in
+            if supervisor.isThere, !engine.logic.isDraining {
+                return leave("TERM came to the queue alone; the supervisor forks another")
+            }
             beginDrain("the supervisor is gone")
             workers.supervisorIsGone()
         }
@@ -147,7 +150,7 @@ final class Service {
         case .worker(let row): workers.note(row)
         case .workersComplete: workers.noteComplete()
         case .stop: beginDrain("the supervisor says so")
-        case .stopNow: end(code: 0, saysGoodbye: true)
+        case .stopNow: leave("the supervisor says so")
         case .dump: dump()
         case .figures: break
         }
@@ -180,12 +183,41 @@ final class Service {
         end(code: 74, saysGoodbye: false)
     }
 
-    /// The last answers leave in a later turn of the loop: they get a moment to reach their caller.
-    private func endOnceAnswered() {
-        loop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { [self] in
-            end(code: 0, saysGoodbye: true)
+    /// Leaves without waiting for any call. What is being committed is committed and answered;
+    /// workers keep durable calls and outcomes for a successor; direct calls end here.
+    private func leave(_ reason: String) {
+        start.log.notice("leaving at once: \(reason)")
+        server.closeListeners()
+        server.drain()
+        workers.close()
+        engine.handle(.drain)
+        workers.closeLinks()
+        endOnceCommitted()
+    }
+
+    private func endOnceCommitted() {
+        guard engine.logic.hasUncommitted, engine.logic.trouble == nil else {
+            return endOnceAnswered()
+        }
+        // behind the commit that is under way; the turn after it begins the next one
+        engine.store.write({ _ throws(StoreError) in }) { [self] _ in
+            loop.assumeIsolated().execute { [self] in endOnceCommitted() }
         }
     }
+
+    /// Whoever still waits for something else than a call is told; then the answers leave.
+    private func endOnceAnswered() {
+        server.finish(
+            answering: ConnectError(
+                .unavailable,
+                "prong is stopping; what was accepted stays accepted, ask again soon",
+                headers: ["Retry-After": "1"]),
+            patience: Service.lastAnswersPatience
+        ) { [self] in end(code: 0, saysGoodbye: true) }
+    }
+
+    /// For callers that do not read.
+    private static let lastAnswersPatience = TimeAmount.milliseconds(500)
 
     private func end(code: Int32, saysGoodbye: Bool) {
         guard !hasEnded else { return }

@@ -24,6 +24,9 @@ final class SupervisorPort {
         self.loop = loop
     }
 
+    /// Whether the supervisor lives although its orders have ended.
+    var isThere: Bool { link.supervisorLives }
+
     func send(_ report: ChildReport) {
         link.send(report)
     }

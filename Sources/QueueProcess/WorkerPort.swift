@@ -63,6 +63,11 @@ final class WorkerPort {
         listener = nil
     }
 
+    /// Workers cancel their direct calls, keep all else, and look for the next queue.
+    func closeLinks() {
+        for link in links.values { link.close() }
+    }
+
     // MARK: the supervisor's table
 
     func note(_ row: WorkerRow) {

@@ -73,6 +73,72 @@ struct SignalTests {
         }
     }
 
+    /// Unsafe jobs, each submitted again with its key until an id is told, while `body` runs.
+    private func withSubmissions(
+        _ daemon: Daemon, _ mark: String, _ body: () throws -> Void
+    ) throws -> [String: String] {
+        let isOver = Locked(false)
+        let submitting = Background { () -> [String: String] in
+            var ids: [String: String] = [:]
+            while !isOver.value {
+                let name = "\(mark)-\(ids.count)-"
+                ids[name] = try eventually("\(name) is accepted") {
+                    try daemon.submit("Echo", ["key": .string(name)], ["key": .string(name)])
+                }
+            }
+            return ids
+        }
+        defer { isOver.change { $0 = true } }
+        try body()
+        isOver.change { $0 = true }
+        return try submitting.value()
+    }
+
+    @Test func `TERM to the queue alone: it leaves at once and nothing is lost or repeated`() throws
+    {
+        try withPool { daemon, server in
+            let key = unique("kept")
+            let kept = try start(daemon, server, key, "Delay", milliseconds: 3_000)
+            let worker = try daemon.worker(running: kept)
+            let directKey = unique("direct")
+            let direct = Background {
+                try daemon.call("Delay", ["milliseconds": 60_000, "key": .string(directKey)])
+            }
+            try eventuallyTrue("both are at the target") { server.calls(holding: directKey) == 1 }
+            let queue = try daemon.queuePid()
+            let ids = try withSubmissions(daemon, unique("many")) {
+                kill(queue, SIGTERM)
+                // The calls under way would hold a drain for drain_timeout, 30 s.
+                try daemon.expectQueueReplaced(queue, within: 10)
+                try eventuallyTrue("it is gone", within: 10) { !ProcessFacts(queue).isAlive }
+            }
+            expectRefusal(try direct.value(), 503, "unavailable")
+            #expect(try daemon.job(kept, reaches: "succeeded")["attempts"].array.count == 1)
+            #expect(server.calls(holding: key) == 1)
+            #expect(try daemon.workers().contains { $0.pid == worker })
+            for (name, id) in ids {
+                try daemon.job(id, reaches: "succeeded")
+                #expect(server.calls(holding: name) == 1)
+            }
+        }
+    }
+
+    @Test func `a queue that leaves is no death, and QUIT to it alone is nothing`() throws {
+        try withPool { daemon, _ in
+            for _ in 0..<4 {
+                let queue = try daemon.queuePid()
+                kill(queue, SIGQUIT)
+                #expect(try daemon.submitAndEnd() == "succeeded")
+                #expect(try daemon.queuePid() == queue)
+                kill(queue, SIGTERM)
+                try daemon.expectQueueReplaced(queue)
+            }
+            // Four deaths would have brought safe mode.
+            #expect(try daemon.submitAndEnd() == "succeeded")
+            #expect(try daemon.status()["queue"]["safeMode"] == false)
+        }
+    }
+
     @Test func `TTIN adds a worker, TTOU takes one away`() throws {
         try withPool(change: { $0.workers = 2 }) { daemon, _ in
             daemon.process?.signal(SIGTTIN)
