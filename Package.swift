@@ -28,6 +28,8 @@ let package = Package(
         .executable(name: "prongd", targets: ["prongd"]),
         .executable(name: "prong", targets: ["prong"]),
         .executable(name: "prong-example-server", targets: ["prong-example-server"]),
+        // a library that tests preload into prongd
+        .library(name: "prong-failing-sync", type: .dynamic, targets: ["CFailingSync"]),
     ],
     traits: [
         .trait(name: "FaultPoints", description: "named places where a test can make prongd fail")
@@ -147,6 +149,7 @@ let package = Package(
         .testTarget(name: "ClientTests", dependencies: ["prong"], swiftSettings: strict),
 
         // tests of the built programs: they import no product module
+        .target(name: "CFailingSync", path: "Tests/CFailingSync"),
         .target(name: "DaemonHarness", path: "Tests/DaemonHarness", swiftSettings: strict),
         .testTarget(name: "DaemonTests", dependencies: ["DaemonHarness"], swiftSettings: strict),
         .testTarget(name: "TortureTests", dependencies: ["DaemonHarness"], swiftSettings: strict),

@@ -27,7 +27,6 @@ struct CallHandler {
                 exchange.head, now: Int64(Clock.wallMilliseconds()))
             let method = try find(name, at: request.options.target)
             try checkAuthorization(exchange, request)
-            if request.isDurable { try service.checkLane(ofTarget: method.target) }
             exchange.collectBody(limit: maxRequest, limitName: "listen.max_request") { body in
                 start(exchange, request, method, body)
             }

@@ -38,6 +38,8 @@ final class Engine {
     private var timedFor: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) = (nil, nil)
     /// The log of a former queue whose fsync may have failed is not settled yet.
     var needsSettling = false
+    /// Committed when it is settled, before anything that may name them.
+    var newLanes: [Change] = []
 
     init(
         loop: any EventLoop, store: StoreThread, logic: consuming QueueLogic, log: Log
@@ -180,10 +182,14 @@ final class Engine {
         guard !isCommitting, let batch = logic.takeBatch() else { return }
         isCommitting = true
         let mustSettle = needsSettling
+        let lanes = newLanes
         let started = Clock.monotonicNanoseconds()
         FaultPoint.reach(.queueBeforeCommit)
         store.write({ store throws(StoreError) in
-            if mustSettle { try store.checkpoint(truncate: true) }
+            if mustSettle {
+                try store.checkpoint(truncate: true)
+                _ = try store.commit(lanes)
+            }
             return (try store.commit(batch), store.logBytes)
         }) { [self] result in
             isCommitting = false

@@ -45,6 +45,7 @@ struct StartFailure: Error {
     static let bug: UInt8 = 70
     static let system: UInt8 = 71
     static let store: UInt8 = 74
+    static let tryAgain: UInt8 = 75
     static let permission: UInt8 = 77
 }
 

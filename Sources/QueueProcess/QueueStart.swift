@@ -22,6 +22,10 @@ struct QueueStart {
     let store: any JobStore
     let reader: any JobReader
     let contents: StoreContents
+    /// Those of the store, and those of targets that it does not know yet.
+    let lanes: [(id: LaneID, name: String)]
+    /// What adds the latter; where the store could not take it at the start, it goes first.
+    let newLanes: [Change]
     let marked: [QueuedJob]
     /// The log could not be settled (an fsync failed): nothing is accepted until it is.
     let needsSettling: Bool
@@ -44,6 +48,8 @@ struct QueueStart {
         store = opened.store
         reader = opened.reader
         contents = opened.contents
+        lanes = opened.lanes
+        newLanes = opened.newLanes
         marked = opened.marked
         needsSettling = opened.needsSettling
         if needsSettling {
@@ -93,6 +99,8 @@ struct QueueStart {
         var store: any JobStore
         var reader: any JobReader
         var contents: StoreContents
+        var lanes: [(id: LaneID, name: String)]
+        var newLanes: [Change]
         var marked: [QueuedJob]
         var needsSettling: Bool
     }
@@ -102,10 +110,11 @@ struct QueueStart {
     ) throws(StartFailure) -> OpenedStore {
         do throws(StoreError) {
             let store = try SQLiteJobStore(path: settings.store.path)
+            let (lanes, newLanes) = lanes(settings, try store.contents().lanes)
             var needsSettling = false
             do throws(StoreError) {
                 try store.checkpoint(truncate: true)
-                try addLanes(settings, store)
+                _ = try store.commit(newLanes)
             } catch {
                 switch error {
                 case .full, .inputOutput, .syncFailed: needsSettling = true
@@ -114,26 +123,28 @@ struct QueueStart {
             }
             return OpenedStore(
                 store: store, reader: try SQLiteJobReader(path: settings.store.path),
-                contents: try store.contents(), marked: try marked(in: store),
-                needsSettling: needsSettling)
+                contents: try store.contents(), lanes: lanes, newLanes: newLanes,
+                marked: try marked(in: store), needsSettling: needsSettling)
         } catch {
             throw StartFailure(error)
         }
     }
 
-    /// Every target of the settings has its lane in the store, in the order of first appearance.
-    private static func addLanes(
-        _ settings: Settings, _ store: any JobStore
-    ) throws(StoreError) {
-        let known = try store.contents().lanes
+    /// Every target of the settings has its lane, in the order of first appearance.
+    private static func lanes(
+        _ settings: Settings, _ known: [(id: LaneID, name: String)]
+    ) -> (all: [(id: LaneID, name: String)], new: [Change]) {
         let names = Set(known.map(\.name))
         var next = (known.map(\.id.rawValue).max() ?? 0) + 1
+        var all = known
         var changes: [Change] = []
         for target in settings.targets where !names.contains(target.name) {
-            changes.append(.addLane(LaneID(rawValue: next), name: target.name))
+            let id = LaneID(rawValue: next)
+            all.append((id: id, name: target.name))
+            changes.append(.addLane(id, name: target.name))
             next += 1
         }
-        if !changes.isEmpty { _ = try store.commit(changes) }
+        return (all, changes)
     }
 
     private static func marked(in store: any JobStore) throws(StoreError) -> [QueuedJob] {

@@ -52,7 +52,7 @@ final class Service {
             configuration: QueueConfiguration(
                 instance: start.instance, targets: start.catalog.targetPolicies(),
                 maxQueued: Int64(start.settings.store.maxQueued), isSafeMode: start.isSafeMode),
-            lanes: start.contents.lanes,
+            lanes: start.lanes,
             counts: start.contents.counts.map { (lane: $0.lane, state: $0.state, count: $0.count) },
             pausedTargets: start.contents.pausedTargets, marked: start.marked,
             now: Engine.moment(), seed: IdentifierSource.randomNumber())
@@ -84,6 +84,7 @@ final class Service {
         supervisor.start()
         if start.needsSettling {
             engine.needsSettling = true
+            engine.newLanes = start.newLanes
             engine.suspend(.failing("the log of the former queue is not on disk yet"))
         }
         openDoors()
@@ -174,8 +175,12 @@ final class Service {
     /// A disk that cannot be trusted, or a corrupt file: what is accepted is on disk or was never
     /// answered. The successor settles it before it accepts anything.
     private func fail(_ error: StoreError) {
+        guard !hasEnded else { return }
         start.log.error("the store failed: \(error.message); the queue leaves it to a successor")
-        if case .syncFailed = error { return end(code: 74, saysGoodbye: false) }
+        if case .syncFailed = error {
+            // not a code by which the supervisor believes that no successor could do better
+            return end(code: Int32(StartFailure.tryAgain), saysGoodbye: false)
+        }
         supervisor.send(
             .fatal(
                 exitCode: StartFailure.store,

@@ -34,19 +34,9 @@ extension Service {
             notBeforeMilliseconds: options.notBeforeMilliseconds, policy: method.policy)
     }
 
-    /// Lanes are made at the start; while the disk of that moment could not take a new one, its
-    /// target takes no jobs.
-    func checkLane(ofTarget target: Int) throws(ConnectError) {
-        guard engine.logic.lanes.id(ofTarget: target) == nil else { return }
-        throw ConnectError(
-            .unavailable,
-            "the store could not take the target when prong started; restart prong once the disk"
-                + " is well", headers: ["Retry-After": "10"])
-    }
-
     private func lane(ofTarget target: Int) -> LaneID {
         guard let lane = engine.logic.lanes.id(ofTarget: target) else {
-            preconditionFailure("the target's lane was checked before")
+            preconditionFailure("every target of the settings has its lane from the start")
         }
         return lane
     }
@@ -73,7 +63,6 @@ struct JobParser {
             throw ConnectError(error)
         }
         let method = try find(envelope)
-        try service.checkLane(ofTarget: method.target)
         let wire = try request(envelope, text, method)
         return service.submission(
             envelope.options, method, [wire], submitter,

@@ -20,6 +20,9 @@ package enum Programs {
     package static var prong: String { "\(folder)/prong" }
     package static var exampleServer: String { "\(folder)/prong-example-server" }
 
+    /// What makes fsync(2) fail while a file is there; to be preloaded into prongd.
+    package static var failingSync: String { "\(folder)/libprong-failing-sync.so" }
+
     /// True where the programs are built.
     package static var areBuilt: Bool {
         [prongd, prong, exampleServer].allSatisfy(FileManager.default.isExecutableFile(atPath:))

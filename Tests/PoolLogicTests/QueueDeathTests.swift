@@ -64,6 +64,14 @@ import Testing
         #expect(driver.effects.last?.exitCode == Int32(code))
     }
 
+    @Test func `a starting queue that leaves for its disk's sake is made again`() {
+        var driver = PoolDriver()
+        driver.send(.begin)
+        driver.send(.exited(driver.queueKey, .exited(code: 75)))
+        #expect(driver.forks.last == ChildKey(.queue, 2))
+        #expect(driver.pool.phase == .starting)
+    }
+
     @Test func `the same report from a running queue is only logged`() {
         var driver = PoolDriver.running()
         driver.send(.fatal(driver.queueKey, exitCode: 74, text: "odd"))
