@@ -26,6 +26,8 @@ final class WorkerPort {
     private var links: [WorkerIdentity: WorkerLink] = [:]
     /// Hellos that overtook their row in the supervisor's table.
     private var early: [Int32: (WorkerLink, Hello)] = [:]
+    /// Connections that are no named worker's yet.
+    private var strangers = 0
     private var listener: (any Channel)?
     private var knowsAll = false
     /// Dead by the supervisor's word, while what they sent is still being read.
@@ -34,7 +36,12 @@ final class WorkerPort {
     private(set) var exits: [String: UInt64] = [:]
 
     /// More connections than this from processes that nobody named are refused.
-    static let earlyMax = 64
+    static let strangersMax = 64
+    /// Who has not become a named worker by then is cut off, and may try again.
+    static let helloPatience = TimeAmount.seconds(2)
+    /// What a connection may send before it is a worker's: a hello names at most `in_flight` calls
+    /// (4096) of some 17 bytes each.
+    static let helloBytesMax = 128 << 10
     /// NIO sets the backlog anew; all workers may come back at once.
     private static let backlog: Int32 = 1024
 
@@ -135,6 +142,30 @@ final class WorkerPort {
 
     // MARK: links
 
+    /// A connection was made: counted until it is a named worker's, for its time to become one is
+    /// bounded.
+    func opened(_ link: WorkerLink) {
+        strangers += 1
+        let isNamed = knowsAll && views.values.contains { $0.row.pid == link.peerPid }
+        guard isNamed || strangers <= WorkerPort.strangersMax else {
+            log.warning(
+                "a connection to workers.sock was refused (pid \(link.peerPid)): "
+                    + "\(WorkerPort.strangersMax) others have not said who they are",
+                cause: "strangers")
+            return link.close()
+        }
+        link.patience = engine.loop.assumeIsolated().scheduleTask(in: WorkerPort.helloPatience) {
+            link.close()
+        }
+    }
+
+    /// It is a worker's now, or gone.
+    private func noLongerStranger(_ link: WorkerLink) {
+        link.patience?.cancel()
+        link.patience = nil
+        strangers -= 1
+    }
+
     func greet(_ link: WorkerLink, _ hello: Hello) {
         guard hello.instance == instance, hello.version == LinkMessage.version else {
             log.warning(
@@ -147,10 +178,10 @@ final class WorkerPort {
             view.row.generation == UInt32(bitPattern: hello.generation),
             view.row.pid == link.peerPid, knowsAll
         else {
-            guard early.count < WorkerPort.earlyMax else { return link.close() }
-            early[link.peerPid] = (link, hello)
+            early.updateValue((link, hello), forKey: link.peerPid)?.0.close()
             return
         }
+        noLongerStranger(link)
         let identity = identity(of: view.row)
         links[identity]?.close()
         links[identity] = link
@@ -164,6 +195,7 @@ final class WorkerPort {
 
     func lost(_ link: WorkerLink) {
         early = early.filter { $0.value.0 !== link }
+        if link.identity == nil { noLongerStranger(link) }
         guard let identity = link.identity, links[identity] === link else { return }
         if dying.contains(identity) { return finishBurial(identity) }
         links[identity] = nil
@@ -220,6 +252,8 @@ final class WorkerLink: ChannelInboundHandler {
     private var frames = FrameStream()
     private(set) var peerPid: Int32 = 0
     var identity: WorkerIdentity?
+    /// Runs while this may still become a worker's connection.
+    var patience: Scheduled<Void>?
     private var hasGreeted = false
     private var isFlushPlanned = false
 
@@ -230,6 +264,7 @@ final class WorkerLink: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
         peerPid = peerPid(of: context)
+        port.opened(self)
     }
 
     /// As the kernel tells it; nothing that the other side sends can change it.
@@ -253,6 +288,7 @@ final class WorkerLink: ChannelInboundHandler {
         frames.append(unwrapInboundIn(data).readableBytesView)
         do {
             while let frame = try frames.next() { receive(try LinkMessage(frame)) }
+            if identity == nil, frames.pendingBytes > WorkerPort.helloBytesMax { close() }
         } catch {
             // a worker of ours that speaks wrongly is broken: without its link it drains
             context.close(promise: nil)
