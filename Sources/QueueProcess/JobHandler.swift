@@ -125,32 +125,25 @@ struct JobHandler {
 
     func show(_ exchange: Exchange) {
         guard let id = id(exchange), let wait = waitTime(exchange) else { return }
-        let caller = caller(exchange)
-        JobWait(service: service, exchange: exchange, id: id).begin(milliseconds: wait) { result in
-            switch result {
-            case .failure(let error): exchange.respond(error)
-            case .success(let stored):
-                guard caller.maySee(stored.job) else {
-                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+        JobWait(service: service, exchange: exchange, id: id, caller: caller(exchange))
+            .begin(milliseconds: wait) { result in
+                switch result {
+                case .failure(let error): exchange.respond(error)
+                case .success(let stored):
+                    exchange.respondJSON(service.jobJSON(stored, bodies: true))
                 }
-                exchange.respondJSON(service.jobJSON(stored, bodies: true))
             }
-        }
     }
 
     func response(_ exchange: Exchange) {
         guard let id = id(exchange), let wait = waitTime(exchange) else { return }
-        let caller = caller(exchange)
-        JobWait(service: service, exchange: exchange, id: id).begin(milliseconds: wait) { result in
-            switch result {
-            case .failure(let error): exchange.respond(error)
-            case .success(let stored):
-                guard caller.maySee(stored.job) else {
-                    return exchange.respond(ConnectError(.notFound, "there is no such job"))
+        JobWait(service: service, exchange: exchange, id: id, caller: caller(exchange))
+            .begin(milliseconds: wait) { result in
+                switch result {
+                case .failure(let error): exchange.respond(error)
+                case .success(let stored): respond(exchange, messageOf: stored)
                 }
-                respond(exchange, messageOf: stored)
             }
-        }
     }
 
     private func respond(_ exchange: Exchange, messageOf stored: StoredJob) {

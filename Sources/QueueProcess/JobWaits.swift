@@ -11,21 +11,25 @@ final class JobWait {
     private let service: Service
     private let exchange: Exchange
     private let id: JobID
+    private let caller: Caller
     private var token: Token?
     private var timer: Scheduled<Void>?
     private var answer: ((Result<StoredJob, ConnectError>) -> Void)?
 
-    init(service: Service, exchange: Exchange, id: JobID) {
+    init(service: Service, exchange: Exchange, id: JobID, caller: Caller) {
         self.service = service
         self.exchange = exchange
         self.id = id
+        self.caller = caller
     }
 
+    /// Answers once, unless the caller goes first. A job that it may not see does not exist.
     func begin(
         milliseconds: Int64, _ answer: @escaping (Result<StoredJob, ConnectError>) -> Void
     ) {
-        guard milliseconds > 0 else { return service.readJob(id, answer) }
+        guard !exchange.isEnded else { return }
         self.answer = answer
+        guard milliseconds > 0 else { return readAgain() }
         token = service.engine.watch(id.key) { [self] settled in
             finish(
                 .success(
@@ -38,7 +42,9 @@ final class JobWait {
             [self] in readAgain()
         }
         service.readJob(id) { [self] result in
-            guard case .success(let stored) = result else { return finish(result) }
+            guard case .success(let stored) = result, caller.maySee(stored.job) else {
+                return finish(result)
+            }
             let state = stored.job.progress.state
             if state.hasEnded || state == .unknown { finish(result) }
         }
@@ -51,6 +57,9 @@ final class JobWait {
     private func finish(_ result: Result<StoredJob, ConnectError>) {
         guard let answer else { return }
         stop()
+        if case .success(let stored) = result, !caller.maySee(stored.job) {
+            return answer(.failure(ConnectError(.notFound, "there is no such job")))
+        }
         answer(result)
     }
 
