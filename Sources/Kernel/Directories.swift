@@ -9,8 +9,8 @@ package enum Directories {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// mkdir(2) for each missing part, with this mode whatever the umask. An existing folder is left
-    /// as it is.
+    /// mkdir(2) for each missing part, with this mode whatever the umask. A folder that is there is
+    /// left as it is.
     package static func make(_ path: String, mode: UInt32) throws(SystemError) {
         if path.isEmpty || path == "/" || path == "." { return }
         if access(path, F_OK) == 0 { return }

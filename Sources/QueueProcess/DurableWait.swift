@@ -115,7 +115,7 @@ final class DurableWait {
 
     /// The job's end as the end of a Connect call.
     private func answer(_ job: Job, _ requests: [[UInt8]], _ responses: [[UInt8]]) {
-        let schema = service.start.catalog.schema(ofTarget: method.target)
+        let schema = service.schemaOfStored(method)
         guard job.progress.state == .succeeded else {
             return exchange.respond(
                 ConnectError(endOf: job, schema: schema), origin: job.origin, headers: jobHeaders)
@@ -126,14 +126,22 @@ final class DurableWait {
         switch request.format {
         case .proto: exchange.respond(status: 200, headers: headers, body: response)
         case .json:
-            guard let json = try? schema.decode(wire: response, as: method.descriptor.output)
-            else {
-                return exchange.respond(
-                    ConnectError(.internal, "the stored response does not fit its descriptor"),
-                    headers: jobHeaders)
-            }
+            guard let schema,
+                let json = try? schema.decode(wire: response, as: method.descriptor.output)
+            else { return exchange.respond(notShown, headers: jobHeaders) }
             exchange.respond(status: 200, headers: headers, body: json)
         }
+    }
+
+    /// The job has succeeded, and its response cannot be told as JSON.
+    private var notShown: ConnectError {
+        guard service.start.isSafeMode else {
+            return ConnectError(.internal, "the stored response does not fit its descriptor")
+        }
+        return ConnectError(
+            .unavailable,
+            "the job has succeeded; \(Service.safeModeReason), and it shows no bodies:"
+                + " GET /v1/jobs/\(id.text)/response with Accept: application/proto")
     }
 }
 

@@ -80,7 +80,7 @@ struct HealthHandler {
             checks.append(
                 HealthCheck(
                     name: "safe_mode", status: .failing,
-                    message: "the queue died three times in a minute and dispatches nothing"))
+                    message: Service.safeModeAdvice))
         }
         checks.append(workers(mustBeThere: includingWorkers))
         return checks

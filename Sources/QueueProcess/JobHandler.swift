@@ -149,7 +149,7 @@ struct JobHandler {
     private func respond(_ exchange: Exchange, messageOf stored: StoredJob) {
         let order = stored.job.order
         let method = try? service.start.catalog.method(order.method, at: order.target)
-        let schema = method.map { service.start.catalog.schema(ofTarget: $0.target) }
+        let schema = service.schemaOfStored(method)
         switch stored.job.progress.state {
         case .succeeded: break
         case .queued, .scheduled, .running, .waiting:
@@ -172,10 +172,12 @@ struct JobHandler {
         guard let method, let schema,
             let json = try? schema.decode(wire: wire, as: method.descriptor.output)
         else {
+            let why =
+                service.start.isSafeMode
+                ? "the queue is in safe mode and shows no bodies"
+                : "the method's descriptor is gone"
             return exchange.respond(
-                ConnectError(
-                    .failedPrecondition,
-                    "the method's descriptor is gone: ask with Accept: application/proto"))
+                ConnectError(.failedPrecondition, "\(why): ask with Accept: application/proto"))
         }
         exchange.respondJSON(json)
     }

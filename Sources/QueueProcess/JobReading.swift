@@ -47,6 +47,12 @@ extension Service {
         job.progress = running
     }
 
+    /// What stored bytes are shown with; nothing in safe mode: they may be what killed the queue.
+    func schemaOfStored(_ method: CallableMethod?) -> Schema? {
+        guard let method, !start.isSafeMode else { return nil }
+        return start.catalog.schema(ofTarget: method.target)
+    }
+
     func jobJSON(_ stored: StoredJob, bodies: Bool, line: Int? = nil) -> [UInt8] {
         var writer = JSONWriter()
         JobJSON(service: self).write(stored, bodies: bodies, line: line, to: &writer)
@@ -143,13 +149,12 @@ struct JobJSON {
         _ name: String, _ wire: [UInt8], _ method: CallableMethod?,
         _ message: KeyPath<MethodDescriptor, MessageHandle>, to writer: inout JSONWriter
     ) {
-        if let method, !service.start.isSafeMode {
-            let schema = service.start.catalog.schema(ofTarget: method.target)
-            if let json = try? schema.decode(wire: wire, as: method.descriptor[keyPath: message]) {
-                writer.key(name)
-                writer.raw(json)
-                return
-            }
+        if let method, let schema = service.schemaOfStored(method),
+            let json = try? schema.decode(wire: wire, as: method.descriptor[keyPath: message])
+        {
+            writer.key(name)
+            writer.raw(json)
+            return
         }
         writer.key(name + "Base64")
         writer.base64(wire)
@@ -159,9 +164,8 @@ struct JobJSON {
         _ job: Job, _ method: CallableMethod?, to writer: inout JSONWriter
     ) {
         guard job.progress.error != nil else { return }
-        let schema = method.map { service.start.catalog.schema(ofTarget: $0.target) }
         writer.key("error")
-        writer.error(ConnectError(endOf: job, schema: schema))
+        writer.error(ConnectError(endOf: job, schema: service.schemaOfStored(method)))
     }
 
     private func writeAttempts(_ attempts: [AttemptRecord], to writer: inout JSONWriter) {
@@ -240,6 +244,9 @@ extension JSONWriter {
 }
 
 extension Service {
+    static let safeModeReason =
+        "the queue is in safe mode after three deaths in a minute, until prongd is restarted"
+
     /// Why a queued job cannot run now; nothing: it only waits its turn.
     func blockedReason(of job: Job) -> String? {
         guard job.progress.state == .queued, let lane = engine.logic.lanes[job.order.lane] else {
@@ -252,7 +259,7 @@ extension Service {
         if start.catalog.targets[target].methods[job.order.method] == nil {
             return "target `\(lane.name)` does not offer the method any more"
         }
-        if start.isSafeMode { return "the queue is in safe mode after three deaths in a minute" }
+        if start.isSafeMode { return Service.safeModeReason }
         if let trouble = engine.logic.trouble {
             return "the store cannot write: \(trouble.message)"
         }

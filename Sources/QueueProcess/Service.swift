@@ -130,12 +130,14 @@ final class Service {
             isReady = true
             supervisor.send(.ready)
             if start.isSafeMode {
-                start.log.error(
-                    "the queue died three times within a minute: it dispatches nothing and shows"
-                        + " no bodies; look at the log, then restart prongd")
+                start.log.error(Service.safeModeAdvice)
             }
         }
     }
+
+    static let safeModeAdvice =
+        "the queue died three times within a minute: jobs are accepted but not dispatched, and no"
+        + " bodies are shown; find the reason in prongd's log, then restart prongd"
 
     private func refuseToStart(_ error: any Error) {
         let text = "the queue cannot listen: \(error)"

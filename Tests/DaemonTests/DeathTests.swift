@@ -142,26 +142,6 @@ struct DeathTests {
         }
     }
 
-    @Test func `three deaths of the queue bring safe mode: it answers, dispatches nothing`() throws
-    {
-        try withPool { daemon, server in
-            let key = unique("safe-mode")
-            var queue = try daemon.queuePid()
-            for _ in 0..<3 {
-                kill(queue, SIGKILL)
-                queue = try daemon.expectQueueReplaced(queue)
-            }
-            try eventuallyTrue("health is failing") {
-                let health = try daemon.request("GET", "/healthz")
-                return try health.status == 503 && health.json()["status"] == "failing"
-            }
-            if let id = try? daemon.submit("Echo", ["key": .string(key)]) {
-                #expect(try daemon.job(id, wait: "500ms")["state"] != "succeeded")
-            }
-            #expect(server.calls(holding: key) == 0)
-        }
-    }
-
     @Test func `killed as a whole and started again, every accepted job is there`() throws {
         try withPool { daemon, server in
             let marks = (0..<10).map { _ in unique("whole") }
