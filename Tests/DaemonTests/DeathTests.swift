@@ -184,6 +184,33 @@ struct DeathTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `supervisor and worker killed together: the next prongd serves soon and has all`(
+        workerFirst: Bool
+    ) throws {
+        try withPool { daemon, server in
+            let mark = unique("waiting")
+            let ids = try (0..<20).map { _ in
+                try daemon.submit("EchoSafe", ["key": .string(mark)], ["delay": "1h"])
+            }
+            let key = unique("running")
+            let (left, victim) = try running(
+                daemon, server, "Delay", key, milliseconds: 60_000)
+            let killed = monotonicSeconds()
+            if workerFirst { kill(victim.pid, SIGKILL) }
+            daemon.process?.signal(SIGKILL)
+            if !workerFirst { kill(victim.pid, SIGKILL) }
+            try daemon.killSupervisor()
+            try daemon.start(within: 60)
+            // Nobody waits for the dead worker's call, whose drain_timeout is 30 s.
+            #expect(monotonicSeconds() - killed < 15)
+            for id in ids { #expect(try daemon.job(id)["state"] == "scheduled") }
+            try daemon.job(left, reaches: "unknown")
+            #expect(server.calls(holding: key) == 1)
+            #expect(try daemon.submitAndEnd() == "succeeded")
+        }
+    }
+
     @Test func `a second daemon on one store exits 69 and names who holds it`() throws {
         try withPool(change: { $0.worker = "drain_timeout = \"1s\"" }) { daemon, _ in
             let other = try ScratchFolder()
