@@ -109,19 +109,27 @@ let package = Package(
             swiftSettings: strict),
 
         // tests of one module: milliseconds
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
         .testTarget(
-            name: "SettingsTests", dependencies: ["Settings", "WireFormat"], swiftSettings: strict),
-        .testTarget(name: "WireFormatTests", dependencies: ["WireFormat"], swiftSettings: strict),
+            name: "SettingsTests", dependencies: ["Settings", "WireFormat", "SeededRandom"],
+            swiftSettings: strict),
         .testTarget(
-            name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage"], swiftSettings: strict),
+            name: "WireFormatTests", dependencies: ["WireFormat", "SeededRandom"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage", "SeededRandom"],
+            swiftSettings: strict),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: strict),
-        .testTarget(name: "PoolLogicTests", dependencies: ["PoolLogic"], swiftSettings: strict),
+        .testTarget(
+            name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
+            swiftSettings: strict),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
         .testTarget(name: "GRPCClientTests", dependencies: ["GRPCClient"], swiftSettings: strict),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
-                "HTTPServer", "CLinux", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                "HTTPServer", "CLinux", "SeededRandom", nio("NIOCore"), nio("NIOPosix"),
+                nio("NIOHTTP1"),
             ],
             swiftSettings: strict),
         .target(
@@ -129,7 +137,10 @@ let package = Package(
             linkerSettings: [.linkedLibrary("sqlite3")]),
         .testTarget(
             name: "JobStorageTests",
-            dependencies: ["JobStorage", "JobLogic", "CSQLite", "CFaultDisk", "job-storage-crash"],
+            dependencies: [
+                "JobStorage", "JobLogic", "CSQLite", "CFaultDisk", "SeededRandom",
+                "job-storage-crash",
+            ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "LoaderTests",
@@ -141,6 +152,14 @@ let package = Package(
             name: "WorkerProcessTests",
             dependencies: [
                 "WorkerProcess", "GRPCClient", "WireFormat", "Settings", "Kernel", "Ops",
+                "SeededRandom",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "QueueProcessTests",
+            dependencies: [
+                "QueueProcess", "JobLogic", "JobStorage", "WireFormat", "Kernel", "Ops",
+                nio("NIOCore"), nio("NIOPosix"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -152,7 +171,9 @@ let package = Package(
         .target(name: "CFailingSync", path: "Tests/CFailingSync"),
         .target(name: "DaemonHarness", path: "Tests/DaemonHarness", swiftSettings: strict),
         .testTarget(name: "DaemonTests", dependencies: ["DaemonHarness"], swiftSettings: strict),
-        .testTarget(name: "TortureTests", dependencies: ["DaemonHarness"], swiftSettings: strict),
+        .testTarget(
+            name: "TortureTests", dependencies: ["DaemonHarness", "SeededRandom"],
+            swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
 
         // programs that tests and benches start

@@ -16,6 +16,7 @@ struct QueueStart {
     let link: SupervisorLink
     let listeners: Listeners
     let isSafeMode: Bool
+    let heartbeatMilliseconds: UInt64
     let log: Log
     let settings: Settings
     let catalog: Catalog
@@ -40,6 +41,7 @@ struct QueueStart {
         link = context.link
         self.listeners = listeners
         isSafeMode = context.safeMode
+        heartbeatMilliseconds = context.heartbeatMilliseconds
         log = context.log
         let bundle = try QueueStart.readBundle(context.bundle)
         settings = bundle.settings

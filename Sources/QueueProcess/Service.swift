@@ -34,7 +34,8 @@ final class Service {
         engine = Engine(
             loop: loop, store: threads, logic: Service.logic(start), log: start.log)
         workers = WorkerPort(engine: engine, instance: start.instance, log: start.log)
-        supervisor = SupervisorPort(link: start.link, loop: loop)
+        supervisor = SupervisorPort(
+            link: start.link, loop: loop, heartbeatMilliseconds: start.heartbeatMilliseconds)
         identifiers = IdentifierSource(after: start.contents.largestKey)
         var limits = ServerLimits()
         limits.maxConnections = start.settings.listen.maxConnections

@@ -1,8 +1,7 @@
 // The queue's end of its link to the supervisor: a thread that reads orders and hands them to the
 // loop, and a heartbeat that the loop itself sends, so that a stuck loop falls silent.
 
-import Glibc
-import JobLogic
+import Kernel
 import NIOCore
 import Ops
 import WireFormat
@@ -10,6 +9,7 @@ import WireFormat
 final class SupervisorPort {
     private let link: SupervisorLink
     private let loop: any EventLoop
+    private let heartbeatInterval: TimeAmount
     private(set) var figures: SupervisorFigures?
     /// When the last figures came, monotonic: the supervisor's heartbeat.
     private(set) var figuresAt: NIODeadline = .now()
@@ -19,9 +19,12 @@ final class SupervisorPort {
     /// What the heartbeat tells.
     var heartbeat: () -> Heartbeat = { Heartbeat() }
 
-    init(link: SupervisorLink, loop: any EventLoop) {
+    /// - Parameter heartbeatMilliseconds: as the supervisor wants it: several fit into the time
+    ///   after which it takes a silent child for stuck.
+    init(link: SupervisorLink, loop: any EventLoop, heartbeatMilliseconds: UInt64) {
         self.link = link
         self.loop = loop
+        heartbeatInterval = .milliseconds(Int64(clamping: heartbeatMilliseconds))
     }
 
     /// Whether the supervisor lives although its orders have ended.
@@ -35,14 +38,14 @@ final class SupervisorPort {
         let port = NIOLoopBound(self, eventLoop: loop)
         let link = link
         let loop = loop
-        startThread(named: "orders") {
+        NamedThread.start(named: "prong-orders") {
             while true {
                 let input = link.receive()
                 loop.execute { port.value.receive(input) }
                 if input == .closed { return }
             }
         }
-        loop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
+        loop.scheduleRepeatedTask(initialDelay: .zero, delay: heartbeatInterval) { _ in
             let port = port.value
             port.link.send(.heartbeat(port.heartbeat()))
         }
@@ -58,28 +61,4 @@ final class SupervisorPort {
         case .nothing: break
         }
     }
-}
-
-/// A detached thread with a name of at most 15 bytes. Only ever after the fork, in the child.
-private func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-        let name: String
-        let body: @Sendable () -> Void
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.body = body
-        }
-    }
-    let box = Unmanaged.passRetained(Box(name, body))
-    var thread = pthread_t()
-    let failure = pthread_create(
-        &thread, nil,
-        { argument in
-            guard let argument else { return nil }
-            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            box.body()
-            return nil
-        }, box.toOpaque())
-    precondition(failure == 0, "the queue cannot start the thread that hears its supervisor")
-    pthread_detach(thread)
 }

@@ -48,7 +48,7 @@ enum KeyTable {
         .later("retire_after", anyDuration, .integer(0)),
         .later("retire_above", anySize, .integer(0)),
         .duration("spawn_timeout", 100...3_600_000, \.spawnTimeoutMilliseconds),
-        .duration("stuck_timeout", 2_000...3_600_000, \.stuckTimeoutMilliseconds),
+        .duration("stuck_timeout", 1_000...3_600_000, \.stuckTimeoutMilliseconds),
         .duration("drain_timeout", 0...weekMilliseconds, \.drainTimeoutMilliseconds),
         .later("crash_limit", .integer(1...1_000), .integer(3)),
     ]

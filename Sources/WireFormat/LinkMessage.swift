@@ -56,8 +56,6 @@ package enum LinkMessage: Equatable, Sendable {
 package enum LinkError: Error, Equatable, Sendable {
     case unknownKind(UInt8)
     case field(kind: UInt8, FieldError)
-    /// A field without which the message means nothing is missing.
-    case missing(kind: UInt8, field: UInt32)
 }
 
 /// One attempt of one job, or one direct call: what an outcome, a cancel and a commit name.

@@ -40,7 +40,7 @@ package func runWorker(_ context: consuming ChildContext) -> Int32 {
         return workerExitSystem
     }
     let supervisor = context.link
-    LinkThread.start { link.serve(supervisor: supervisor) }
+    NamedThread.start(named: "prong-link") { link.serve(supervisor: supervisor) }
     let runner = CallRunner(
         clients: clients, slowMilliseconds: UInt64(max(0, settings.log.slowCallMilliseconds)),
         log: log)

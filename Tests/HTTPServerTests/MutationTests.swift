@@ -3,24 +3,12 @@
 
 import Foundation
 import NIOCore
+import SeededRandom
 import Testing
 
 @testable import HTTPServer
 
 @Suite(.serialized) struct MutationTests {
-    /// SplitMix64: the same seed gives the same run.
-    private struct SeededRandom: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private static let requests = [
         "GET /hello HTTP/1.1\r\nHost: p\r\n\r\n",
         "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
@@ -96,7 +84,7 @@ import Testing
     ) throws {
         let server = try TestServer(routes: Self.routes)
         defer { server.stop() }
-        var random = SeededRandom(state: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<150 {
             let bytes = Self.stream(&random)
             let whole = try Self.answers(server, bytes, &random, pieces: 1)

@@ -1,5 +1,6 @@
 // Keys that only grow, and the text that users see of an id.
 
+import SeededRandom
 import Testing
 
 @testable import JobLogic

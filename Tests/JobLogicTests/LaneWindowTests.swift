@@ -1,6 +1,7 @@
 // The window of a lane against a plain model: a sorted list of what is queued, and how much of it
 // has been seen. Nothing queued may ever be in neither the window nor behind the cursor.
 
+import SeededRandom
 import Testing
 
 @testable import JobLogic

@@ -1,6 +1,7 @@
 // Who goes first, and how many at once.
 
 import JobStorage
+import SeededRandom
 import Testing
 
 @testable import JobLogic

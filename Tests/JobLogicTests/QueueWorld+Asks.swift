@@ -1,5 +1,7 @@
 // What callers do: submit, call, act, pause.
 
+import SeededRandom
+
 @testable import JobLogic
 
 extension QueueWorld {

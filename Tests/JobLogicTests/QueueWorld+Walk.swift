@@ -1,6 +1,7 @@
 // The walk itself: random steps, then everything heals and what was accepted must come to its end.
 
 import JobStorage
+import SeededRandom
 
 @testable import JobLogic
 

@@ -1,6 +1,7 @@
 // What the supervisor and the workers do: forks, deaths, links made and broken, calls that end.
 
 import JobStorage
+import SeededRandom
 
 @testable import JobLogic
 

@@ -3,6 +3,7 @@
 // given is then done or not, and a new queue starts from what the store holds.
 
 import JobStorage
+import SeededRandom
 
 @testable import JobLogic
 

@@ -1,31 +1,6 @@
-// What the tests of the job logic build on: seeded dice, and jobs and policies with short times.
+// What the tests of the job logic build on: jobs and policies with short times.
 
 import JobLogic
-
-/// Vigna's SplitMix64: the same seed gives the same walk.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func chance(_ percent: Int) -> Bool {
-        Int.random(in: 0..<100, using: &self) < percent
-    }
-
-    mutating func index(_ count: Int) -> Int {
-        Int.random(in: 0..<count, using: &self)
-    }
-}
 
 enum Sample {
     static let instance: UInt64 = 77

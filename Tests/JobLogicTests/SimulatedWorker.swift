@@ -3,6 +3,7 @@
 // holds. What is on the link in either direction may be lost with it.
 
 import JobLogic
+import SeededRandom
 
 /// What the queue has sent and the worker has not read yet.
 enum WorkerOrder {

@@ -1,6 +1,7 @@
 // The encoding inside the rows' blobs: what goes in comes out, and broken bytes are an error.
 
 import JobLogic
+import SeededRandom
 import Testing
 
 @testable import JobStorage

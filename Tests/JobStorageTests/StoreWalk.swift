@@ -2,6 +2,7 @@
 
 import JobLogic
 import JobStorage
+import SeededRandom
 
 struct StoreWalk {
     var random: SeededRandom

@@ -140,6 +140,24 @@ import Testing
     }
 }
 
+@Suite struct NamedThreadTests {
+    private final class Note: @unchecked Sendable {
+        let isWritten = DispatchSemaphore(value: 0)
+        var name = ""
+    }
+
+    @Test(arguments: ["prong-link", "a-name-that-is-longer-than-15"])
+    func `a thread has the name that ps shows`(name: String) {
+        let note = Note()
+        NamedThread.start(named: name) {
+            note.name = ProcFiles.text("/proc/thread-self/comm") ?? ""
+            note.isWritten.signal()
+        }
+        note.isWritten.wait()
+        #expect(note.name == name.prefix(NamedThread.nameBytesMax) + "\n")
+    }
+}
+
 /// A folder that goes away with the test.
 struct ScratchFolder: ~Copyable {
     let root: String

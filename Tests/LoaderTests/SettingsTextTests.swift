@@ -82,7 +82,7 @@ func target(_ lines: String) -> String {
         ("listen.socket = \"prong.sock\"", "1:8: listen.socket: \"prong.sock\" is not an absolute"),
         ("listen.socket = \"/a/workers.sock\"", "leaves room for workers.sock beside it"),
         ("worker.stuck_timeout = \"1 minute\"", "1:8: worker.stuck_timeout: \"1 minute\" is not a"),
-        ("worker.stuck_timeout = \"1 minute\"", "write a duration from 2s to 1h, like \"500ms\""),
+        ("worker.stuck_timeout = \"1 minute\"", "write a duration from 1s to 1h, like \"500ms\""),
         (
             "listen.max_request = \"1TiB\"",
             "\"1TiB\" is out of range; write a size from 1KiB to 64MiB"

@@ -1,5 +1,7 @@
 // A pool with a clock that only moves when told, and shorthand for what happens to it.
 
+import SeededRandom
+
 @testable import PoolLogic
 
 struct PoolDriver {
@@ -81,20 +83,5 @@ extension PoolEffect {
 
     var publishedFacts: WorkerFacts? {
         if case .publish(let facts) = self { facts } else { nil }
-    }
-}
-
-/// SplitMix64: the same seed gives the same walk.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,6 +1,7 @@
 // Any order of events that the world can produce keeps the pool's laws. The seed is in the test's
 // arguments, so a failure can be walked again.
 
+import SeededRandom
 import Testing
 
 @testable import PoolLogic
@@ -49,7 +50,8 @@ private struct RandomWalk {
         case 70..<73: if let anyone { send(.draining(anyone)) }
         case 73..<76: if let anyone { send(.askReplace(anyone)) }
         case 76..<79: send(.scale(workers: UInt32.random(in: 0...9, using: &dice)))
-        case 79: send(.signal([.more, .fewer, .dump, .hangUp].randomElement(using: &dice) ?? .dump))
+        case 79:
+            send(.signal([.more, .fewer, .dump, .hangUp].randomElement(using: &dice) ?? .dump))
         case 80: if Int.random(in: 0...9, using: &dice) == 0 { send(.signal(.terminate)) }
         case 81: if let anyone { send(.heartbeat(ChildKey(anyone.name, anyone.generation &- 1))) }
         default: send(.tick)

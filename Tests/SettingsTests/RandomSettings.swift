@@ -1,20 +1,9 @@
 // Random settings that could have come out of a checked configuration; seeded, so that a failure
 // can be repeated.
 
+import SeededRandom
+
 @testable import Settings
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 extension SeededRandom {
     mutating func word() -> String {

@@ -1,5 +1,6 @@
 // Settings and bundles as bytes: what goes in comes out, and broken bytes are an error.
 
+import SeededRandom
 import Settings
 import Testing
 import WireFormat
@@ -7,14 +8,14 @@ import WireFormat
 @Suite struct SettingsEncodingTests {
     @Test(arguments: 1...200 as ClosedRange<UInt64>)
     func `random settings come out as they went in`(seed: UInt64) throws {
-        var random = SeededRandom(state: seed)
+        var random = SeededRandom(seed: seed)
         var settings = random.settings()
         random.resolve(&settings)
         #expect(try Settings(encoded: settings.encoded()) == settings)
     }
 
     @Test func `settings cut anywhere are an error`() {
-        var random = SeededRandom(state: 5)
+        var random = SeededRandom(seed: 5)
         let bytes = random.settings().encoded()
         for length in 0..<bytes.count {
             #expect(throws: SettingsDecodingError.self) {
@@ -24,7 +25,7 @@ import WireFormat
     }
 
     @Test func `a changed byte never traps`() {
-        var random = SeededRandom(state: 6)
+        var random = SeededRandom(seed: 6)
         let bytes = random.settings().encoded()
         for index in bytes.indices {
             for value in [0, 0x7F, 0xFF] as [UInt8] {

@@ -66,6 +66,9 @@ struct ImportTests {
         "CSystemd": ["Supervisor"],
     ]
 
+    /// What tests share; no product.
+    private let testSupport: Set<String> = ["DaemonHarness", "SeededRandom"]
+
     @Test func `the manifest was read`() {
         #expect(manifest.targets.count > 20)
         #expect(manifest.targets["prongd"]?.dependencies.contains("Supervisor") == true)
@@ -153,9 +156,18 @@ struct ImportTests {
         ) { $0.firstMatch(of: /\bv?fork\(/) != nil }
     }
 
+    @Test func `only the queue and the workers start threads`() {
+        let mayNot = manifest.closure(of: "prongd")
+            .subtracting(["QueueProcess", "WorkerProcess", "Kernel"])
+        expectNone(
+            in: SourceTree.swiftSources.filter { mayNot.contains($0.target) },
+            holding: ["NamedThread", "pthread_create"]
+        ) { _ in true }
+    }
+
     @Test func `black-box tests import no product module`() {
         let products = Set(manifest.targets.filter { $0.value.kind != .test }.keys)
-            .subtracting(["DaemonHarness"])
+            .subtracting(testSupport)
         let blackBox: Set<String> = ["DaemonTests", "TortureTests", "DaemonHarness", "TidyTests"]
         for line in ImportLine.all(in: SourceTree.swiftTests) where blackBox.contains(line.target) {
             #expect(!products.contains(line.module), "\(line)")
@@ -164,8 +176,9 @@ struct ImportTests {
 
     @Test func `nothing in Sources imports test code`() {
         let tests = Set(manifest.targets.filter { $0.value.kind == .test }.keys)
+            .union(testSupport)
         for line in imports {
-            #expect(!tests.contains(line.module) && line.module != "DaemonHarness", "\(line)")
+            #expect(!tests.contains(line.module), "\(line)")
             #expect(line.module != "Testing" && line.module != "XCTest", "\(line)")
         }
     }

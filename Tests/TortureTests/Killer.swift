@@ -1,6 +1,7 @@
 // Kills processes of a daemon at random moments and starts again what nobody else would.
 import DaemonHarness
 import Foundation
+import SeededRandom
 
 struct Killer {
     let daemon: Daemon

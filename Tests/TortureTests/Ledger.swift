@@ -2,6 +2,7 @@
 // later is held against it.
 import DaemonHarness
 import Foundation
+import SeededRandom
 
 struct Accepted: Sendable {
     let id: String

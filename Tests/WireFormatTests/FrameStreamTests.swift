@@ -1,5 +1,6 @@
 // Frames out of a stream that is cut anywhere.
 
+import SeededRandom
 import Testing
 import WireFormat
 

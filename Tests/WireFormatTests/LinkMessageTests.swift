@@ -1,6 +1,7 @@
 // Link messages as frames and back: every message with any values, messages of a newer or a broken
 // other side, and bytes that are no messages at all.
 
+import SeededRandom
 import Testing
 import WireFormat
 

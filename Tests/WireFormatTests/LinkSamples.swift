@@ -1,27 +1,9 @@
 // Random link messages, and one small example of each whose bytes the tests hold fast.
 
+import SeededRandom
 import WireFormat
 
-/// Vigna's SplitMix64: the same seed gives the same messages.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func index(_ count: Int) -> Int {
-        Int.random(in: 0..<count, using: &self)
-    }
-
+extension SeededRandom {
     /// Any number, the ends of its range more often than chance has it.
     mutating func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) -> Number {
         switch index(5) {

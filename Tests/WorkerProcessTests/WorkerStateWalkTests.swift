@@ -1,6 +1,7 @@
 // Random walks of a worker beside a queue that crashes, forgets, commits late and stops it at any
 // time. The queue here is a model with only what the laws need.
 
+import SeededRandom
 import Testing
 import WireFormat
 
