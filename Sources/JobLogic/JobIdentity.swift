@@ -20,6 +20,10 @@ package struct JobKey: Hashable, Comparable, Sendable {
     /// The last millisecond whose keys leave the highest bit, which marks direct calls, clear.
     static let millisecondsMax: UInt64 = 1 << 43 - 1
 
+    /// When the job was submitted, wall milliseconds: to be had without looking at the job. Later
+    /// than that only where the wall clock had gone back.
+    package var milliseconds: Int64 { Int64(clamping: rawValue >> JobKey.sequenceBits) }
+
     package static func < (left: JobKey, right: JobKey) -> Bool {
         left.rawValue < right.rawValue
     }

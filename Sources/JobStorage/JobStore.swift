@@ -145,6 +145,12 @@ package protocol JobReader: AnyObject {
     ) throws(StoreError) -> JobPage
     /// Jobs of a batch by state; a uid restricts it to one user's.
     func batchCounts(_ batch: String, uid: UInt32?) throws(StoreError) -> [(JobState, Int64)]
-    /// When the oldest `queued` job of each lane was submitted.
-    func oldestQueued() throws(StoreError) -> [(LaneID, Int64)]
+    /// When the oldest `queued` job of each lane was submitted. Jobs that are `held` do not count:
+    /// a safe call runs without the store knowing.
+    func oldestQueued(besides held: Set<JobKey>) throws(StoreError) -> [(LaneID, Int64)]
+    /// Where the `queued` jobs of a lane stand, in order, behind a position (from its head without
+    /// one). Reads an index and no job: 2,000 of them cost a millisecond.
+    func queuedPositions(
+        lane: LaneID, after: LanePosition?, limit: Int
+    ) throws(StoreError) -> [LanePosition]
 }

@@ -43,17 +43,27 @@ package final class MemoryJobReader: JobReader {
         }
     }
 
-    package func oldestQueued() throws(StoreError) -> [(LaneID, Int64)] {
+    package func oldestQueued(
+        besides held: Set<JobKey>
+    ) throws(StoreError) -> [(LaneID, Int64)] {
         let contents = try store.contents()
         var result: [(LaneID, Int64)] = []
         for count in contents.counts where count.state == .queued {
             let head = try store.queued(
                 lane: count.lane, after: nil, limit: SQLiteJobReader.oldestScannedMax,
                 byteLimit: Int.max)
-            let times = head.map(\.job.order.submittedAtMilliseconds)
+            let times = head.map(\.job.order).filter { !held.contains($0.id.key) }
+                .map(\.submittedAtMilliseconds)
             if let oldest = times.min() { result.append((count.lane, oldest)) }
         }
         return result
+    }
+
+    package func queuedPositions(
+        lane: LaneID, after: LanePosition?, limit: Int
+    ) throws(StoreError) -> [LanePosition] {
+        try store.queued(lane: lane, after: after, limit: limit, byteLimit: Int.max)
+            .map(\.job.order.position)
     }
 }
 

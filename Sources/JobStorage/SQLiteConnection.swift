@@ -50,6 +50,14 @@ final class SQLiteConnection {
     /// Rows that the last insert, update or delete changed.
     var changedRows: Int32 { sqlite3_changes(handle) }
 
+    /// Pages that were not in the connection's cache when they were wanted.
+    var pagesRead: Int {
+        var count: Int32 = 0
+        var unused: Int32 = 0
+        sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_MISS, &count, &unused, 0)
+        return Int(count)
+    }
+
     func error(_ code: Int32, what: String) -> StoreError {
         StoreError.of(code: code, systemError: sqlite3_system_errno(handle), what: what)
     }

@@ -16,6 +16,7 @@ package final class SQLiteJobReader: JobReader {
     private let batchOfUser: SQLiteStatement
     private let lanes: SQLiteStatement
     private let oldest: SQLiteStatement
+    private let positions: SQLiteStatement
 
     /// How many rows one page of a list may look at: at most some milliseconds.
     package static let scannedRowsMax = 10_000
@@ -58,8 +59,14 @@ package final class SQLiteJobReader: JobReader {
         lanes = try prepare("SELECT lane FROM counters WHERE state = 0 AND count > 0 ORDER BY lane")
         oldest = try prepare(
             """
-            SELECT orderKey + priority * \(JobOrder.priorityStepMilliseconds) FROM jobs
+            SELECT orderKey + priority * \(JobOrder.priorityStepMilliseconds), key FROM jobs
             WHERE state = 0 AND lane = ? ORDER BY orderKey, key LIMIT \(Self.oldestScannedMax)
+            """)
+        // no column of the table: the row is never looked up
+        positions = try prepare(
+            """
+            SELECT orderKey, key FROM jobs WHERE state = 0 AND lane = ?
+            AND (orderKey, key) > (?, ?) ORDER BY orderKey, key LIMIT ?
             """)
     }
 
@@ -155,13 +162,15 @@ package final class SQLiteJobReader: JobReader {
         return counts
     }
 
-    package func oldestQueued() throws(StoreError) -> [(LaneID, Int64)] {
+    package func oldestQueued(
+        besides held: Set<JobKey>
+    ) throws(StoreError) -> [(LaneID, Int64)] {
         try reading { () throws(StoreError) in
             var result: [(LaneID, Int64)] = []
             defer { lanes.reset() }
             while try lanes.step() {
                 let lane = lanes.integer(0)
-                if let time = try oldestSubmission(lane) {
+                if let time = try oldestSubmission(lane, besides: held) {
                     result.append((LaneID(rawValue: Int32(truncatingIfNeeded: lane)), time))
                 }
             }
@@ -169,13 +178,38 @@ package final class SQLiteJobReader: JobReader {
         }
     }
 
-    private func oldestSubmission(_ lane: Int64) throws(StoreError) -> Int64? {
+    private func oldestSubmission(
+        _ lane: Int64, besides held: Set<JobKey>
+    ) throws(StoreError) -> Int64? {
         oldest.bind(1, lane)
         defer { oldest.reset() }
         var time: Int64?
-        while try oldest.step() { time = min(time ?? Int64.max, oldest.integer(0)) }
+        while try oldest.step() {
+            guard !held.contains(JobKey(column: oldest.integer(1))) else { continue }
+            time = min(time ?? Int64.max, oldest.integer(0))
+        }
         return time
     }
+
+    package func queuedPositions(
+        lane: LaneID, after: LanePosition?, limit: Int
+    ) throws(StoreError) -> [LanePosition] {
+        positions.bind(1, Int64(lane.rawValue))
+        positions.bind(2, after?.orderKey ?? Int64.min)
+        positions.bind(3, after?.key.column ?? Int64.min)
+        positions.bind(4, Int64(max(0, limit)))
+        defer { positions.reset() }
+        var found: [LanePosition] = []
+        while try positions.step() {
+            found.append(
+                LanePosition(
+                    orderKey: positions.integer(0), key: JobKey(column: positions.integer(1))))
+        }
+        return found
+    }
+
+    /// Pages that were not in memory when they were wanted: what a read costs a disk, for tests.
+    package var pagesRead: Int { rows.connection.pagesRead }
 
     /// One view of the store for several statements.
     private func reading<Value>(

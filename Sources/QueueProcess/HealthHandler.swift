@@ -131,15 +131,21 @@ struct HealthHandler {
         let engine = service.engine
         var troubles: [String] = []
         for lane in engine.logic.lanes.lanes {
-            let queued = engine.logic.counts.count(lane.id, .queued)
+            let queued =
+                engine.logic.counts.count(lane.id, .queued)
+                - engine.logic.runningUnmarked(lane: lane.id)
+            let waiting = queued > 0 ? ", \(queued) of its jobs wait" : ""
             guard let target = lane.target else {
-                if queued > 0 { troubles.append("\(lane.name) is gone, \(queued) jobs wait") }
+                if queued > 0 {
+                    troubles.append("\(lane.name)\(waiting): \(Service.goneReason)")
+                }
                 continue
             }
             if lane.isPaused {
-                troubles.append("\(lane.name) is paused")
-            } else if !engine.logic.workers.isReady(target: target) {
-                troubles.append("\(lane.name) is down")
+                troubles.append(
+                    "\(lane.name) is paused\(waiting): `prong resume \(lane.name)` lets it go on")
+            } else if !service.isUp(target) {
+                troubles.append("\(lane.name) is down\(waiting): \(service.downReason(target))")
             }
         }
         return HealthCheck(

@@ -253,29 +253,20 @@ extension Service {
             return nil
         }
         guard let target = lane.target else {
-            return "target `\(job.order.target)` is not in the settings any more"
+            return "target `\(job.order.target)`: \(Service.goneReason)"
         }
-        if lane.isPaused { return "target `\(lane.name)` is paused" }
+        if lane.isPaused {
+            return "target `\(lane.name)` is paused; `prong resume \(lane.name)` lets it go on"
+        }
         if start.catalog.targets[target].methods[job.order.method] == nil {
-            return "target `\(lane.name)` does not offer the method any more"
+            return "target `\(lane.name)` does not offer the method any more; put it back into the"
+                + " target's descriptors and services, or cancel the job"
         }
         if start.isSafeMode { return Service.safeModeReason }
         if let trouble = engine.logic.trouble {
             return "the store cannot write: \(trouble.message)"
         }
-        guard !engine.logic.workers.isReady(target: target) else { return nil }
-        let reason = workers.reason(target: target).map { ": \($0)" } ?? ""
-        return "target `\(lane.name)` is down, no worker has a connection to it\(reason)"
-    }
-}
-
-extension WorkerPort {
-    /// Why no client of a target is ready, in the words of one of them.
-    func reason(target: Int) -> String? {
-        for view in views.values {
-            guard let state = view.targets[UInt32(target)], !state.reason.isEmpty else { continue }
-            return state.reason
-        }
-        return nil
+        guard !isUp(target) else { return nil }
+        return "target `\(lane.name)` is down: \(downReason(target))"
     }
 }

@@ -30,7 +30,12 @@ struct OperationHandler {
     }
 
     func targets(_ exchange: Exchange) {
-        readAges { ages, _ in exchange.respondJSON(StatusJSON(service).targets(ages: ages)) }
+        service.noteTargets()
+        readAges { oldest, _ in
+            service.surveyAges { ages in
+                exchange.respondJSON(StatusJSON(service).targets(oldest: oldest, ages: ages))
+            }
+        }
     }
 
     func workers(_ exchange: Exchange) {
@@ -56,8 +61,9 @@ struct OperationHandler {
         _ then: @escaping (_ oldest: [LaneID: Int64], _ storeBytes: Int64) -> Void
     ) {
         let path = service.start.settings.store.path
+        let held = service.heldJobs
         service.engine.store.read({ reader throws(StoreError) in
-            (try reader.oldestQueued(), OperationHandler.fileBytes(path))
+            (try reader.oldestQueued(besides: held), OperationHandler.fileBytes(path))
         }) { result in
             guard case .success(let (ages, bytes)) = result else { return then([:], 0) }
             then(Dictionary(ages, uniquingKeysWith: min), bytes)

@@ -21,6 +21,8 @@ final class Service {
     let supervisor: SupervisorPort
     let server: Server
     let identifiers: IdentifierSource
+    let ages: AgeSurvey
+    var outages = TargetOutages()
     var onEnd: (Int32) -> Void = { _ in }
     let startedAtMilliseconds = Int64(Clock.wallMilliseconds())
     private(set) var isReady = false
@@ -36,6 +38,7 @@ final class Service {
         workers = WorkerPort(engine: engine, instance: start.instance, log: start.log)
         supervisor = SupervisorPort(
             link: start.link, loop: loop, heartbeatMilliseconds: start.heartbeatMilliseconds)
+        ages = AgeSurvey(store: threads)
         identifiers = IdentifierSource(after: start.contents.largestKey)
         var limits = ServerLimits()
         limits.maxConnections = start.settings.listen.maxConnections
@@ -161,7 +164,8 @@ final class Service {
     }
 
     private var heartbeat: Heartbeat {
-        Heartbeat(
+        noteTargets()
+        return Heartbeat(
             inFlight: UInt32(clamping: engine.logic.workers.leaseCount),
             jobsDone: engine.measures.done)
     }

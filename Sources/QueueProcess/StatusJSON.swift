@@ -129,20 +129,22 @@ struct StatusJSON {
         writer.endObject()
     }
 
-    func targets(ages: [LaneID: Int64]) -> [UInt8] {
+    func targets(oldest: [LaneID: Int64], ages: [LaneID: AgeTable]) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("targets")
         writer.beginArray()
         for lane in engine.logic.lanes.lanes.sorted(by: { $0.name < $1.name }) {
-            write(lane, oldest: ages[lane.id], to: &writer)
+            write(lane, oldest: oldest[lane.id], ages: ages[lane.id], to: &writer)
         }
         writer.endArray()
         writer.endObject()
         return writer.bytes
     }
 
-    private func write(_ lane: Lane, oldest: Int64?, to writer: inout JSONWriter) {
+    private func write(
+        _ lane: Lane, oldest: Int64?, ages: AgeTable?, to writer: inout JSONWriter
+    ) {
         let settings = lane.target.map { service.start.catalog.targets[$0].settings }
         writer.beginObject()
         writer.field("name", lane.name)
@@ -163,23 +165,52 @@ struct StatusJSON {
         }
         writer.endArray()
         writer.key("ages")
+        write(oldest: oldest, ages, to: &writer)
+        writeTrouble(of: lane, to: &writer)
+        writer.endObject()
+    }
+
+    private func write(oldest: Int64?, _ ages: AgeTable?, to writer: inout JSONWriter) {
         writer.beginObject()
         if let oldest {
             let age = max(0, Engine.moment().wallMilliseconds - oldest)
             writer.key("oldestSeconds")
             writer.number(Double(age) / 1000)
         }
-        writer.endObject()
-        if let target = lane.target, let reason = service.workers.reason(target: target) {
-            writer.field("reason", reason)
+        if let ages {
+            writer.key("buckets")
+            writer.beginArray()
+            for (place, count) in ages.counts.enumerated() {
+                writer.beginObject()
+                if place < AgeTable.boundsSeconds.count {
+                    writer.field("underSeconds", Int(AgeTable.boundsSeconds[place]))
+                }
+                writer.field("jobs", Int(count))
+                writer.endObject()
+            }
+            writer.endArray()
+            if ages.isPartial {
+                writer.key("atLeast")
+                writer.bool(true)
+            }
         }
         writer.endObject()
     }
 
+    /// Of a paused target too, where it is down: resuming it would not help.
+    private func writeTrouble(of lane: Lane, to writer: inout JSONWriter) {
+        guard let target = lane.target else {
+            return writer.field("reason", Service.goneReason)
+        }
+        guard !service.isUp(target) else { return }
+        writer.time("downSince", service.downSince(target))
+        writer.field("reason", service.downReason(target))
+    }
+
     private func state(of lane: Lane) -> String {
-        if lane.isPaused { return "paused" }
         guard let target = lane.target else { return "down" }
-        return engine.logic.workers.isReady(target: target) ? "up" : "down"
+        if lane.isPaused { return "paused" }
+        return service.isUp(target) ? "up" : "down"
     }
 }
 

@@ -19,7 +19,10 @@ import Testing
         """
     static let targets = """
         {"targets":[{"name":"t","address":"localhost:1","state":"down","queued":12,"inFlight":3,\
-        "services":["a.B"],"ages":{"oldestSeconds":75.5,"1s":2,"10s":10},"reason":"refused"}]}
+        "services":["a.B"],"ages":{"oldestSeconds":75.5,"buckets":[{"underSeconds":1,"jobs":0},\
+        {"underSeconds":600,"jobs":12},{"jobs":0}]},"reason":"refused"},\
+        {"name":"up","state":"up","queued":9,"ages":{"buckets":[{"underSeconds":1,"jobs":4},\
+        {"underSeconds":600,"jobs":5},{"jobs":0}],"atLeast":true}}]}
         """
 
     static func daemon(health: Int = 200, _ report: String) -> FakeDaemon {
@@ -60,11 +63,19 @@ import Testing
         #expect(workers.contains("SLOT"))
         #expect(workers.contains("ready"))
         let targets = prong("targets", socket: daemon.path).output
-        #expect(targets.contains("WAITING SINCE  1s  10s"))
         #expect(
-            targets.contains(
-                "t       down       12  1m 15s          3  localhost:1  a.B       refused"))
-        #expect(targets.contains("t               2   10"))
+            targets == """
+                TARGET  STATE  QUEUED  OLDEST  IN FLIGHT  ADDRESS      SERVICES
+                t       down       12  1m 15s          3  localhost:1  a.B
+                up      up          9       -          0  -            -
+
+                WAITING FOR  <1s  <10m  longer
+                t              0    12       0
+                up            4+    5+      0+
+
+                t is down: refused
+
+                """)
         #expect(prong("targets", "--json", socket: daemon.path).output == Self.targets + "\n")
         #expect(prong("workers", "--json", socket: daemon.path).output.hasPrefix("{\"workers\""))
     }

@@ -78,6 +78,42 @@ struct OpsTests {
         }
     }
 
+    @Test func `targets tell how long what is queued has waited`() throws {
+        try withPool { daemon, _ in
+            func ages() throws -> JSON { try daemon.get("/v1/targets")["targets"][0]["ages"] }
+            let bounds = try ages()["buckets"].array.map { $0["underSeconds"].int }
+            #expect(bounds == [1, 10, 60, 600, 3600, nil])
+            #expect(try ages()["buckets"].array.allSatisfy { $0["jobs"] == 0 })
+            #expect(try ages()["oldestSeconds"].isNull)
+            _ = try daemon.post("/v1/targets/example/pause")
+            // A job with another priority stands elsewhere in the order, and is as old as it is.
+            for priority in [0, 0, 7, -7] {
+                try daemon.submit("Echo", [:], ["priority": .number(Double(priority))])
+            }
+            try daemon.submit("Echo", [:], ["delay": "1h"])
+            let buckets = try ages()["buckets"].array.compactMap { $0["jobs"].int }
+            #expect(buckets.reduce(0, +) == 4, "those that wait for their time are not queued")
+            #expect(buckets.dropFirst(4) == [0, 0], "nothing here is older than ten minutes")
+            try eventuallyTrue("they grow older") {
+                try ages()["buckets"][0]["jobs"] == 0 && ages()["oldestSeconds"].double ?? 0 > 1
+            }
+            let table = try daemon.prong("targets").output
+            #expect(table.contains("WAITING FOR  <1s  <10s  <1m  <10m  <1h  longer"), "\(table)")
+        }
+    }
+
+    @Test func `a safe call that runs is not among the jobs that wait`() throws {
+        try withPool { daemon, _ in
+            let id = try daemon.submit("DelaySafe", ["milliseconds": 3000])
+            try daemon.job(id, reaches: "running")
+            let target = try daemon.get("/v1/targets")["targets"][0]
+            try #require(try daemon.job(id)["state"] == "running")
+            #expect(target["queued"] == 0)
+            #expect(target["ages"]["buckets"].array.allSatisfy { $0["jobs"] == 0 }, "\(target)")
+            #expect(target["ages"]["oldestSeconds"].isNull, "\(target)")
+        }
+    }
+
     @Test func `describe tells a method and a message as proto text with an example`() throws {
         try withPool { daemon, _ in
             let method = try daemon.request("GET", "/v1/describe/\(ExampleServer.service)/Echo")

@@ -16,7 +16,7 @@ struct TargetDownTests {
             let ids = try keys.map { try daemon.submit("Echo", ["key": .string($0)]) }
             let job = try daemon.job(ids[0])
             #expect(job["state"] == "queued")
-            #expect(job["blocked"].string?.isEmpty == false)
+            try expectReason(job["blocked"].string, naming: server)
             #expect(try daemon.get("/healthz")["status"] == "degraded")
             try server.restart()
             for id in ids { try daemon.job(id, reaches: "succeeded") }
@@ -26,6 +26,80 @@ struct TargetDownTests {
                 #expect(ended["blocked"].isNull)
             }
             for key in keys { #expect(server.calls(holding: key) == 1) }
+        }
+    }
+
+    /// Where, since when, how it is with the connections, and what to do.
+    private func expectReason(_ reason: String?, naming server: ExampleServer) throws {
+        let reason = try #require(reason)
+        for part in [server.address, "READY", "since 20", "Z", "check that the server listens"] {
+            #expect(reason.contains(part), "\(part) in: \(reason)")
+        }
+    }
+
+    @Test func `whoever looks at a target that is down learns where, since when and what to do`()
+        throws
+    {
+        try withPool { daemon, server in
+            try eventuallyTrue("it is up") {
+                try daemon.get("/v1/targets")["targets"][0]["state"] == "up"
+            }
+            #expect(try daemon.get("/v1/targets")["targets"][0]["downSince"].isNull)
+            #expect(try daemon.get("/v1/targets")["targets"][0]["reason"].isNull)
+            server.stop()
+            try eventuallyTrue("the target is down") {
+                try daemon.get("/v1/targets")["targets"][0]["state"] == "down"
+            }
+            let target = try daemon.get("/v1/targets")["targets"][0]
+            try expectReason(target["reason"].string, naming: server)
+            let since = try #require(target["downSince"].string)
+            let id = try daemon.submit("Echo")
+            try expectReason(try daemon.job(id)["blocked"].string, naming: server)
+            let check = try #require(
+                try daemon.get("/healthz")["checks"].array.first { $0["name"] == "targets" })
+            try expectReason(check["message"].string, naming: server)
+            #expect(check["message"].string?.contains("1 of its jobs wait") == true, "\(check)")
+            let shown = try daemon.prong("targets").output
+            #expect(shown.contains("example is down: no worker has had a READY"), "\(shown)")
+            try eventuallyTrue("the log says so, once") {
+                daemon.log.components(separatedBy: "target example is down: ").count == 2
+            }
+            #expect(try daemon.get("/v1/targets")["targets"][0]["downSince"].string == since)
+            try server.restart()
+            try daemon.job(id, reaches: "succeeded")
+            try eventuallyTrue("the log says that it is back") {
+                daemon.log.contains("target example is up again after ")
+            }
+            #expect(try daemon.get("/v1/targets")["targets"][0]["downSince"].isNull)
+        }
+    }
+
+    @Test func `a paused target says what lets its jobs go on`() throws {
+        try withPool { daemon, _ in
+            _ = try daemon.post("/v1/targets/example/pause")
+            let id = try daemon.submit("Echo")
+            let blocked = try #require(try daemon.job(id)["blocked"].string)
+            #expect(blocked.contains("paused") && blocked.contains("prong resume example"))
+            let checks = try daemon.get("/healthz")["checks"].array
+            let targets = try #require(checks.first { $0["name"] == "targets" })
+            #expect(targets["message"].string?.contains("prong resume example") == true)
+        }
+    }
+
+    @Test func `jobs of a target that left the settings wait and say what to do`() throws {
+        try withPool { daemon, _ in
+            _ = try daemon.post("/v1/targets/example/pause")
+            let id = try daemon.submit("Echo")
+            try daemon.expectDrained()
+            daemon.configure { $0.targets = [] }
+            try daemon.start()
+            let blocked = try #require(try daemon.job(id)["blocked"].string)
+            #expect(blocked.contains("not in the settings any more; put it back"), "\(blocked)")
+            let target = try daemon.get("/v1/targets")["targets"][0]
+            #expect(target["state"] == "down")
+            #expect(target["reason"].string?.contains("not in the settings") == true)
+            #expect(target["ages"]["buckets"][0]["jobs"].int != nil, "\(target)")
+            #expect(try daemon.get("/healthz").text.contains("put it back"))
         }
     }
 

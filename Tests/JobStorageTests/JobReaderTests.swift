@@ -84,7 +84,50 @@ import Testing
             Sample.job(3, lane: 2, priority: 5, submittedAt: 300),
             Sample.job(4, lane: 2, submittedAt: 250),
             Sample.job(5, state: .failed, lane: 3, submittedAt: 1))
-        let ages = try fixture.reader.oldestQueued()
+        let ages = try fixture.reader.oldestQueued(besides: [])
         #expect(ages.map(\.0.rawValue) == [1, 2] && ages.map(\.1) == [100, 250])
+        let held = try fixture.reader.oldestQueued(besides: [JobKey(rawValue: 1)])
+        #expect(held.map(\.1) == [200, 250])
+        let all = Set((1...4 as ClosedRange<UInt64>).map { JobKey(rawValue: $0) })
+        #expect(try fixture.reader.oldestQueued(besides: all).isEmpty)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `where a lane's queued jobs stand is told in pages, in order`(kind: StoreKind) throws {
+        let fixture = try StoreFixture(kind)
+        let jobs = (1...25).map { key in
+            Sample.job(
+                key, state: key % 5 == 0 ? .failed : .queued, lane: key % 4 == 0 ? 2 : 1,
+                priority: Int32(key % 3), submittedAt: Sample.start + Int64(key % 7))
+        }
+        _ = try fixture.store.commit(jobs.map { .insert(NewJob(job: $0, requests: [[1]])) })
+        let wanted = jobs.filter { $0.order.lane.rawValue == 1 && $0.progress.state == .queued }
+            .map(\.order.position).sorted()
+        var found: [LanePosition] = []
+        while true {
+            let page = try fixture.reader.queuedPositions(
+                lane: LaneID(rawValue: 1), after: found.last, limit: 4)
+            found += page
+            guard page.count == 4 else { break }
+        }
+        #expect(found == wanted)
+    }
+
+    @Test func `where jobs stand is read off the index, without looking at a job`() throws {
+        let folder = ScratchFolder()
+        let store = try SQLiteJobStore(path: folder.file("store.db"))
+        let rest = [UInt8](repeating: 7, count: 400)
+        for start in stride(from: 1, to: 4000, by: 500) {
+            let jobs = (start..<start + 500).map { Sample.job(UInt64($0)) }
+            _ = try store.commit(jobs.map { .insert(NewJob(job: $0, requests: [rest])) })
+        }
+        try store.checkpoint(truncate: true)
+        let reader = try SQLiteJobReader(path: folder.file("store.db"))
+        let before = reader.pagesRead
+        let positions = try reader.queuedPositions(
+            lane: LaneID(rawValue: 1), after: nil, limit: 10_000)
+        #expect(positions.count == 4000)
+        // 4,000 rows fill some 500 pages, their places in the index some 25
+        #expect(reader.pagesRead - before < 100)
     }
 }

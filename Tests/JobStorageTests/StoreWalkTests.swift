@@ -49,8 +49,8 @@ import Testing
         #expect(try disk.queuedKeys(byteLimit: 900) == memory.queuedKeys(byteLimit: 900))
         let batch = try disk.reader.batchCounts("b1", uid: 1).map { "\($0)" }
         #expect(try batch == memory.reader.batchCounts("b1", uid: 1).map { "\($0)" })
-        let ages = try disk.reader.oldestQueued().map { "\($0)" }
-        #expect(try ages == memory.reader.oldestQueued().map { "\($0)" })
+        let ages = try disk.reader.oldestQueued(besides: []).map { "\($0)" }
+        #expect(try ages == memory.reader.oldestQueued(besides: []).map { "\($0)" })
         let states = JobState.allCases
         let filter = JobFilter(
             state: Bool.random(using: &walk.random)

@@ -76,8 +76,11 @@ struct TargetsCommand: ParsableCommand {
         if json { return try printJSON(answer.body) }
         let targets = try client.readJSON(answer)["targets"]?.elements ?? []
         guard !targets.isEmpty else { return complain("no target is configured") }
-        let ages = PoolText.ages(targets)
-        try printLines(PoolText.targets(targets) + (ages.isEmpty ? [] : [""] + ages))
+        let parts = [
+            PoolText.targets(targets), PoolText.ages(targets), PoolText.reasons(targets),
+        ]
+        try printLines(
+            Array(parts.filter { !$0.isEmpty }.joined(separator: [""])))
     }
 }
 

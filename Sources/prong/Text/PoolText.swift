@@ -34,24 +34,30 @@ enum PoolText {
         return ageText(seconds: max(0, Double(now - time.milliseconds) / 1000))
     }
 
-    /// Among the ages: how long the job waits that has waited longest.
-    private static let oldest = "oldestSeconds"
-
     static func targets(_ targets: [JSONValue]) -> [String] {
         var table = Table([
             .init("TARGET"), .init("STATE"), .init("QUEUED", .right), .init("OLDEST", .right),
-            .init("IN FLIGHT", .right), .init("ADDRESS"), .init("SERVICES"), .init("WHY"),
+            .init("IN FLIGHT", .right), .init("ADDRESS"), .init("SERVICES"),
         ])
         for target in targets {
             table.add([
                 target["name"]?.text ?? "", target["state"]?.text ?? "",
                 target["queued"]?.text ?? "0",
-                target["ages"]?[oldest]?.real.map { ageText(seconds: $0) } ?? "",
+                target["ages"]?["oldestSeconds"]?.real.map { ageText(seconds: $0) } ?? "",
                 target["inFlight"]?.text ?? "0", target["address"]?.text ?? "",
-                services(target["services"]), target["reason"]?.text ?? "",
+                services(target["services"]),
             ])
         }
         return table.lines
+    }
+
+    /// `echo is down: no worker has had …`: a line for each target that has a reason.
+    static func reasons(_ targets: [JSONValue]) -> [String] {
+        targets.compactMap { target in
+            guard let reason = target["reason"]?.text else { return nil }
+            let state = target["state"]?.text ?? "down"
+            return printable("\(target["name"]?.text ?? "?") is \(state): \(reason)")
+        }
     }
 
     private static func services(_ services: JSONValue?) -> String {
@@ -60,34 +66,28 @@ enum PoolText {
         return services?.text ?? ""
     }
 
-    /// How old what waits is: a row a target, a column an age. The daemon may give the ages as
-    /// an object (`{"1s":3}`) or as a list of objects with a name and a count.
+    /// How long what is queued has waited: a row a target, a column an age. A daemon that counted
+    /// no ages gives no table; counts that are the least there are end in `+`.
     static func ages(_ targets: [JSONValue]) -> [String] {
-        let rows = targets.map { (name: $0["name"]?.text ?? "", ages: buckets($0["ages"])) }
-        guard let columns = rows.map({ $0.ages.map(\.0) }).max(by: { $0.count < $1.count }),
-            !columns.isEmpty
-        else { return [] }
+        let bounds = (targets.first { $0["ages"]?["buckets"] != nil })?["ages"]?["buckets"]?
+            .elements.map { $0["underSeconds"]?.real }
+        guard let bounds else { return [] }
         var table = Table(
-            [.init("WAITING SINCE")] + columns.map { .init($0, .right) })
-        for row in rows {
+            [.init("WAITING FOR")] + bounds.map { .init(ageTitle($0), .right) })
+        for target in targets {
+            let more = target["ages"]?["atLeast"] == .bool(true) ? "+" : ""
+            let buckets = target["ages"]?["buckets"]?.elements ?? []
             table.add(
-                [row.name]
-                    + columns.map { column in
-                        row.ages.first { $0.0 == column }?.1 ?? "0"
-                    })
+                [target["name"]?.text ?? ""]
+                    + buckets.map { ($0["jobs"]?.text).map { $0 + more } ?? "" })
         }
         return table.lines
     }
 
-    private static func buckets(_ ages: JSONValue?) -> [(String, String)] {
-        guard let ages else { return [] }
-        if case .object(let members) = ages {
-            return members.filter { $0.name != oldest }.map { ($0.name, $0.value.text ?? "") }
-        }
-        return ages.elements.map { bucket in
-            let texts = bucket.members.compactMap(\.value.text)
-            return (texts.first ?? "", texts.dropFirst().first ?? "")
-        }
+    /// `<1m`, and for the last one `longer`.
+    private static func ageTitle(_ bound: Double?) -> String {
+        guard let bound else { return "longer" }
+        return bound < 10 ? "<\(Int64(bound))s" : "<\(ageText(seconds: bound))"
     }
 
     static func methods(_ methods: [JSONValue]) -> [String] {
