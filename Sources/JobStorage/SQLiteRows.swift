@@ -13,10 +13,13 @@ final class SQLiteRows {
     private var names: [Int64: String] = [:]
 
     /// The columns of `job(from:)`, in its order, then the request.
-    static let jobColumns = """
+    static let jobColumns = "\(unmarkedColumns), marks.attempt, instance, slot, generation"
+    /// The same of a job that is known to have no mark: a table less to look into.
+    static let queuedColumns = "\(unmarkedColumns), NULL, NULL, NULL, NULL"
+    private static let unmarkedColumns = """
         jobs.key, jobs.state, lane, orderKey, priority, uid, target, method, notBefore, expiresAt, \
         batch, jobs.salt, rest, attemptCount, crashes, startedAt, endedAt, operationName, \
-        checkpoint, error, attempts, marks.attempt, instance, slot, generation
+        checkpoint, error, attempts
         """
     static let requestColumn: Int32 = 25
     static let jobTables = "jobs LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)"

@@ -22,11 +22,11 @@ final class SQLiteWriterReads {
             try SQLiteStatement(connection, sql)
         }
         let columns = SQLiteRows.jobColumns
-        let tables = SQLiteRows.jobTables
         pageBytes = try connection.integer("PRAGMA page_size")
         queued = try prepare(
             """
-            SELECT \(columns), request FROM \(tables) WHERE state = 0 AND lane = ?
+            SELECT \(SQLiteRows.queuedColumns), request
+            FROM jobs LEFT JOIN progress USING (key) WHERE state = 0 AND lane = ?
             AND (orderKey, jobs.key) > (?, ?) ORDER BY orderKey, jobs.key LIMIT ?
             """)
         dueKeys = try prepare(
