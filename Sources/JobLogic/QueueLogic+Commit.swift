@@ -119,6 +119,8 @@ extension QueueLogic {
         pending = []
         for change in batch + waiting {
             guard case .accept(let token, _) = change.purpose else {
+                // nobody waits for a probe: the next try makes its own
+                if case .probe = change.change { continue }
                 pending.append(change)
                 continue
             }

@@ -116,6 +116,13 @@ struct FailingSyncTests {
                 ).status == 200
             }
             try expectStaysRefusing(daemon, target: "later")
+            // Nothing waits to be written, so that a stop need not wait for the disk either.
+            child.signal(SIGTERM)
+            #expect(try child.wait(within: 20) == .exited(0))
+            try daemon.launch()
+            try eventuallyTrue("it stands at the disk again") {
+                try daemon.request("GET", "/healthz").status == 503
+            }
             disk.mend()
             try eventuallyTrue("jobs of the new target are accepted") {
                 try submit(daemon, target: "later").status == 202

@@ -275,6 +275,19 @@ struct QueueRecoveryTests {
         #expect(world.ledger.violations == [])
     }
 
+    @Test func `a drain does not wait for a disk that fails, if nothing waits for it`() {
+        let world = QueueWorld.ready(workers: 0)
+        world.trouble = .failing("broken")
+        let refused = world.submit(.configured)
+        world.settleStore()
+        #expect(world.ledger.submits[refused.token] == nil)
+        world.handle(.retryCommit)
+        world.settleStore()
+        world.handle(.drain)
+        #expect(world.ledger.drainedCount == 1)
+        #expect(world.ledger.violations == [])
+    }
+
     @Test func `a drain of a queue that is told of no worker ends`() {
         let world = QueueWorld.ready(workers: 0)
         world.killQueue()
