@@ -1,5 +1,5 @@
 // One request and its response. A handler gets it once the head is there, and answers it by exactly
-// one `respond`, or by one `begin`, any number of `write` and one `finish` (or `abort`).
+// one `respond`, or by one `begin`, any number of `write` and one `finish` (or `cut`, or `abort`).
 //
 //                 respond ─────────────────────────────┐
 //      waiting ───┤                                    ├──► ended
@@ -201,7 +201,14 @@ package final class Exchange {
         responseEnded(code)
     }
 
-    /// Cuts the connection, so that the client sees that the body is not whole.
+    /// Ends the response where it is: what was written leaves, and the client sees that the body is
+    /// not whole.
+    package func cut() {
+        guard !isEnded, let connection else { return }
+        connection.end()
+    }
+
+    /// Cuts the connection at once, with what has not left yet.
     package func abort() {
         guard !isEnded, let connection else { return }
         connection.close()

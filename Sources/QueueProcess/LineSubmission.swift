@@ -92,17 +92,21 @@ final class LineSubmission {
         flush()
     }
 
-    /// The body broke off or is not well formed: what was accepted stays accepted, but the caller
-    /// cannot be told which lines that were.
+    /// The body broke off or is not well formed. Lines that came whole are jobs and are answered,
+    /// then the response is cut; only where there were none can all of it be refused.
     private func cutOff() {
-        stop()
-        guard !exchange.isEnded else { return }
-        guard hasBegun else {
+        guard !exchange.isEnded else { return stop() }
+        guard lineNumber > 0 else {
+            stop()
             return exchange.respond(
                 ConnectError(.invalidArgument, "the body broke off before its end"))
         }
-        exchange.abort()
+        isBroken = true
+        bodyHasEnded = true
+        flush()
     }
+
+    private var isBroken = false
 
     private func takeLine(_ line: LineSplitter.Line) {
         guard line.isOverlong || !line.isBlank else { return }
@@ -234,6 +238,11 @@ final class LineSubmission {
 
     private func finishIfDone() {
         guard bodyHasEnded, answers.isEmpty, outstanding == 0, readingRest == 0 else { return }
+        if isBroken {
+            beginResponse()
+            exchange.cut()
+            return stop()
+        }
         if !kept.isEmpty {
             if exchange.isWritable { fetchKept() }
             return

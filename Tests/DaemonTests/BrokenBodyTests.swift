@@ -82,6 +82,31 @@ struct BrokenBodyTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `lines that came with the break behind them are answered, not refused`(isChunked: Bool)
+        throws
+    {
+        try withPool { daemon, _ in
+            let batch = unique("at-once")
+            let whole = String(repeating: line(batch), count: 10)
+            let half = String(line(batch).dropLast(2))
+            let connection = try daemon.connect()
+            let length = String(whole.utf8.count, radix: 16)
+            try connection.send(
+                "POST /v1/jobs HTTP/1.1\r\nHost: p\r\nContent-Type: application/x-ndjson\r\n"
+                    + (isChunked
+                        ? "Transfer-Encoding: chunked\r\n\r\n\(length)\r\n\(whole)\r\nZZ\r\n"
+                        : "Content-Length: 9999\r\n\r\n\(whole)\(half)"))
+            connection.finishSending()
+            let ids = try answers(10, connection).map { try #require($0["id"].string) }
+            #expect(throws: HarnessFailure.self) {
+                while try connection.readBodyPart() != nil {}
+            }
+            #expect(Set(ids).count == 10)
+            try expectTotal(daemon, batch, 10)
+        }
+    }
+
     @Test func `a body that breaks before its first whole line is refused in words`() throws {
         try withPool { daemon, _ in
             let batch = unique("none")
