@@ -133,7 +133,7 @@ struct OperationHandler {
         let target = service.start.catalog.targets[method.target].settings
         writer.field("target", target.name)
         writer.field("address", target.address)
-        writer.field("timeout", "\(method.policy.timeoutMilliseconds)ms")
+        writer.field("timeout", DurationText.text(milliseconds: method.policy.timeoutMilliseconds))
         writer.key("safe")
         writer.bool(method.policy.safety.isSafe)
         writer.field("safeBecause", method.policy.safety.reason)
@@ -141,8 +141,8 @@ struct OperationHandler {
         writer.beginObject()
         let retry = method.policy.jobRetry
         writer.field("attempts", Int(retry.attempts))
-        writer.field("initial", "\(retry.initialMilliseconds)ms")
-        writer.field("max", "\(retry.maxMilliseconds)ms")
+        writer.field("initial", DurationText.text(milliseconds: retry.initialMilliseconds))
+        writer.field("max", DurationText.text(milliseconds: retry.maxMilliseconds))
         writer.key("multiplier")
         writer.number(retry.multiplier)
         writer.key("codes")

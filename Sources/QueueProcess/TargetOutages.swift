@@ -94,9 +94,10 @@ extension Service {
         if let reason = states.map(\.reason).filter({ !$0.isEmpty }).min() {
             return "\(opening): \(reason); correct the settings of the target, then restart prongd"
         }
-        let keys = settings.credentials == .tls ? "address, ca and authority" : "address"
-        return "\(opening); check that the server listens there and that the settings' \(keys) and"
-            + " credentials of the target are right; prong tries again every second"
+        let keys =
+            settings.credentials == .tls ? "`credentials`, `ca` and `authority`" : "`credentials`"
+        return "\(opening); check that the server listens there, and the `address`, \(keys) of"
+            + " [targets.\(settings.name)]; prong tries again every second"
     }
 }
 

@@ -65,6 +65,8 @@ struct Prong: ParsableCommand {
             Glibc.exit(failure.status.rawValue)
         } catch let state as HealthState {
             Glibc.exit(state.rawValue)
+        } catch let interrupted as Interrupted {
+            interrupted.end()
         } catch {
             exitForUsage(error)
         }

@@ -44,13 +44,19 @@ final class RunningProng: Sendable {
         process.standardOutput = stdout
         process.standardError = stderr
         input = stdin.fileHandleForWriting
-        do { try process.run() } catch { fatalError("cannot run \(prongPath): \(error)") }
+        do { try process.runUnblocked() } catch {
+            fatalError("cannot run \(prongPath): \(error)")
+        }
         output = Collected(stdout.fileHandleForReading)
         errors = Collected(stderr.fileHandleForReading)
     }
 
     /// What has come on standard output so far.
     var outputSoFar: String { String(decoding: output.bytes, as: UTF8.self) }
+
+    func send(_ signal: Int32) {
+        kill(process.processIdentifier, signal)
+    }
 
     /// Everything's end.
     func finish() -> Outcome {
@@ -63,6 +69,19 @@ final class RunningProng: Sendable {
             output: String(decoding: output.bytes, as: UTF8.self),
             errors: String(decoding: errors.bytes, as: UTF8.self),
             outputBytes: output.bytes)
+    }
+}
+
+extension Process {
+    /// Starts it as a shell would: the threads of this process have signals blocked, and a child
+    /// would inherit that.
+    func runUnblocked() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
     }
 }
 

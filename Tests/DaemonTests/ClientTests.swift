@@ -54,6 +54,48 @@ struct ClientProgramTests {
         #expect(nobody.errorOutput.contains("/nonexistent/prong.sock"))
     }
 
+    @Test func `a queue that is full is 75`() throws {
+        try withPool(change: { $0.store = "max_queued = 1" }) { daemon, _ in
+            try daemon.submit("Echo", [:], ["delay": "1h"])
+            let full = try daemon.prong("submit", method, "{}")
+            #expect(full.code == 75, "\(full)")
+            #expect(full.errorOutput.contains("resource_exhausted"), "\(full)")
+        }
+    }
+
+    /// Whether a program of ours can be run as an ordinary user from where it was built.
+    static let otherUserMayRun: Bool = {
+        guard geteuid() == 0, let setpriv = Programs.installed("setpriv") else { return false }
+        let tried = try? run(setpriv, asNobody + [Programs.prong, "--version"])
+        return tried?.code == 0
+    }()
+
+    private static let asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+
+    @Test(.enabled(if: otherUserMayRun, "needs root, setpriv and a build that others may run"))
+    func `what another user may not do is 77, and what they may see is not there`() throws {
+        try withPool(change: { $0.listen = "mode = \"0666\"" }) { daemon, _ in
+            chmod(daemon.folder.path, 0o711)
+            func other(_ arguments: String...) throws -> Finished {
+                try run(
+                    try #require(Programs.installed("setpriv")),
+                    Self.asNobody + [Programs.prong, "--socket", daemon.socketPath] + arguments)
+            }
+            #expect(try other("call", method, "{}").code == 0)
+            for command in [["pause", "example"], ["scale", "1"]] {
+                let refused = try other(command[0], command[1])
+                #expect(refused.code == 77, "\(refused)")
+                #expect(refused.errorOutput.contains("only root and the daemon's own user"))
+            }
+            let mine = try daemon.submit("Echo")
+            #expect(try other("show", mine).code == 65, "as if it were not there")
+            chmod(daemon.socketPath, 0o600)
+            let closed = try other("status")
+            #expect(closed.code == 77, "\(closed)")
+            #expect(closed.errorOutput.contains(daemon.socketPath), "\(closed)")
+        }
+    }
+
     @Test func `submit, wait, show and list see one job`() throws {
         try withPool { daemon, _ in
             let submitted = try daemon.prong("submit", method, "{\"text\":\"later\"}")

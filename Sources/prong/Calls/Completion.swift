@@ -4,9 +4,26 @@
 /// A completion that takes longer is worse than none.
 private let completionSeconds = 1.0
 
-func completeMethods() -> [String] {
+func completeMethods(_ typed: String) -> [String] {
     let client = Client(.find(option: nil), overall: .after(seconds: completionSeconds))
-    return (try? client.methodNames()) ?? []
+    return methodCompletions(typed, among: (try? client.methodNames()) ?? [])
+}
+
+/// The names that begin as typed: `Service/Method`, which is what people type, in full where that
+/// would name several methods or where the typed text has begun with a package.
+func methodCompletions(_ typed: String, among methods: [String]) -> [String] {
+    let tails = Dictionary(grouping: methods, by: serviceAndMethod)
+    let short = tails.keys.filter { tails[$0]?.count == 1 && $0.hasPrefix(typed) }
+    let full = methods.filter { name in
+        name.hasPrefix(typed) && (!typed.isEmpty || tails[serviceAndMethod(name)]?.count != 1)
+    }
+    return (short + full).sorted()
+}
+
+private func serviceAndMethod(_ full: String) -> String {
+    let service = full.prefix { $0 != "/" }
+    guard let last = service.split(separator: ".").last else { return full }
+    return String(last + full[service.endIndex...])
 }
 
 func completeTargets() -> [String] {

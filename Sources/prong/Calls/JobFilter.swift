@@ -12,7 +12,7 @@ struct JobFilter: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("Jobs that call this method.", valueName: "method"),
-        completion: .custom { _, _, _ in completeMethods() })
+        completion: .custom { _, _, typed in completeMethods(typed) })
     var method: String?
 
     @Option(help: ArgumentHelp("Jobs of this batch.", valueName: "name"))

@@ -23,28 +23,21 @@ struct CallCommand: ParsableCommand {
 
     @OptionGroup var socket: SocketOption
 
-    @Argument(
-        help: ArgumentHelp("package.Service/Method, or a unique tail of it.", valueName: "method"),
-        completion: .custom { _, _, _ in completeMethods() })
-    var method: String
+    @OptionGroup var called: MethodArgument
 
-    @Argument(
-        help: ArgumentHelp(
-            "The request: JSON, @FILE, or - for standard input, which is the default.",
-            valueName: "json"))
-    var request: String?
+    @OptionGroup var given: RequestArgument
 
     @OptionGroup(title: "Options of the call") var options: CallOptions
 
     func run() throws {
         let body =
             try options.binary
-            ? RequestInput.read(request) : RequestInput.readJSONText(request)
+            ? RequestInput.read(given.request) : RequestInput.readJSONText(given.request)
         let headers = options.headers(nowMilliseconds: wallMillisecondsNow())
         let client = socket.client()
         let limit = options.timeout.map { $0.seconds + Client.answerSeconds }
         let response = try client.exchange(
-            methodText: method,
+            methodText: called.method,
             { name throws(Failure) in
                 Request(
                     method: .post, target: name.path, headers: headers, body: body,

@@ -19,7 +19,7 @@ struct DescribeCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "A full name, or a unique tail of a method's.", valueName: "name"),
-        completion: .custom { _, _, _ in completeMethods() })
+        completion: .custom { _, _, typed in completeMethods(typed) })
     var name: String
 
     @Flag(help: "Print the description as JSON.")

@@ -23,10 +23,7 @@ struct MapCommand: ParsableCommand {
 
     @OptionGroup var socket: SocketOption
 
-    @Argument(
-        help: ArgumentHelp("package.Service/Method, or a unique tail of it.", valueName: "method"),
-        completion: .custom { _, _, _ in completeMethods() })
-    var method: String
+    @OptionGroup var called: MethodArgument
 
     @Argument(
         help: ArgumentHelp("The requests; default: standard input.", valueName: "file"),
@@ -61,7 +58,7 @@ struct MapCommand: ParsableCommand {
         let isFile = file != nil && file != "-"
         let fd = isFile ? try RequestInput.openFile(file ?? "") : STDIN_FILENO
         let client = socket.client()
-        let name = try client.resolveMethod(method)
+        let name = try client.resolveMethod(called.method)
         let form = JobForm(
             members: options.jobMembers(name, batch: batch), keyPrefix: options.key,
             isBinary: options.binary)

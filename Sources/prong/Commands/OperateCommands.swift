@@ -13,15 +13,10 @@ struct PauseCommand: ParsableCommand {
 
     @OptionGroup var socket: SocketOption
 
-    @Argument(
-        help: ArgumentHelp("The target's name.", valueName: "target"),
-        completion: .custom { _, _, _ in completeTargets() })
-    var target: String
+    @OptionGroup var chosen: TargetArgument
 
     func run() throws {
-        let path = "/v1/targets/\(percentEncoded(target))/pause"
-        _ = try socket.client().expect(.post(path))
-        try printLines(["\(printable(target)) paused"])
+        try socket.client().tell(target: chosen.target, "pause", done: "paused")
     }
 }
 
@@ -33,15 +28,17 @@ struct ResumeCommand: ParsableCommand {
 
     @OptionGroup var socket: SocketOption
 
-    @Argument(
-        help: ArgumentHelp("The target's name.", valueName: "target"),
-        completion: .custom { _, _, _ in completeTargets() })
-    var target: String
+    @OptionGroup var chosen: TargetArgument
 
     func run() throws {
-        let path = "/v1/targets/\(percentEncoded(target))/resume"
-        _ = try socket.client().expect(.post(path))
-        try printLines(["\(printable(target)) resumed"])
+        try socket.client().tell(target: chosen.target, "resume", done: "resumed")
+    }
+}
+
+extension Client {
+    fileprivate func tell(target: String, _ act: String, done: String) throws(Failure) {
+        _ = try expect(.post("/v1/targets/\(percentEncoded(target))/\(act)"))
+        try printLines(["\(printable(target)) \(done)"])
     }
 }
 

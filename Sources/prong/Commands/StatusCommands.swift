@@ -63,6 +63,10 @@ struct TargetsCommand: ParsableCommand {
         discussion: """
               prong targets
               prong targets --json | jq '.targets[] | select(.state != "up")'
+
+            The second table counts what is queued by how long it has waited: a queue that moves \
+            has its jobs on the left, one that stands has them on the right. A + behind a number \
+            means that there may be more. A target that is down is told with its reason.
             """)
 
     @OptionGroup var socket: SocketOption

@@ -18,16 +18,9 @@ struct SubmitCommand: ParsableCommand {
 
     @OptionGroup var socket: SocketOption
 
-    @Argument(
-        help: ArgumentHelp("package.Service/Method, or a unique tail of it.", valueName: "method"),
-        completion: .custom { _, _, _ in completeMethods() })
-    var method: String
+    @OptionGroup var called: MethodArgument
 
-    @Argument(
-        help: ArgumentHelp(
-            "The request: JSON, @FILE, or - for standard input, which is the default.",
-            valueName: "json"))
-    var request: String?
+    @OptionGroup var given: RequestArgument
 
     @OptionGroup(title: "Options of the job") var options: CallOptions
 
@@ -41,7 +34,7 @@ struct SubmitCommand: ParsableCommand {
         let request = try requestMember()
         let client = socket.client()
         let response = try client.exchange(
-            methodText: method,
+            methodText: called.method,
             { name throws(Failure) in job(name, request) },
             within: Client.answerSeconds)
         guard response.isSuccess else { throw Refusal(response).failure(json: true) }
@@ -54,10 +47,10 @@ struct SubmitCommand: ParsableCommand {
 
     private func requestMember() throws(Failure) -> [UInt8] {
         if options.binary {
-            let text = Base64.encode(try RequestInput.read(request))
+            let text = Base64.encode(try RequestInput.read(given.request))
             return Array("\"requestBase64\":\"\(text)\"".utf8)
         }
-        let text = try RequestInput.readJSONText(request)
+        let text = try RequestInput.readJSONText(given.request)
         do {
             try JSONScanner.checkOneValue(text)
         } catch {

@@ -33,6 +33,7 @@ struct MapRun {
     var input: MapInput
     var output: OutputQueue
     var bar = ProgressBar()
+    private let interruption = Interruption()
     var progress: Progress
 
     var bodies: [BodyStream] = []
@@ -65,13 +66,15 @@ struct MapRun {
         progress = Progress(startedAt: .now, bytesTotal: input.bytesTotal)
     }
 
-    /// Runs to the end. Throws what `prong map` exits with if not all went well.
-    mutating func run() throws(Failure) {
+    /// Runs to the end. Throws what `prong map` exits with if not all went well: a `Failure`, or
+    /// `Interrupted`.
+    mutating func run() throws {
         while !isDone {
             fill()
             endIdleBody()
             if isDone { break }
             try pollOnce()
+            if let signal = interruption.signal { throw interrupt(signal) }
             bar.draw(&progress)
         }
         bar.finish(progress)
@@ -103,6 +106,7 @@ struct MapRun {
         var ready = [
             pollfd(fd: wantsInput ? input.fd : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: output.pending > 0 ? output.fd : -1, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: interruption.fd, events: Int16(POLLIN), revents: 0),
         ]
         for body in bodies {
             let events = Int16(POLLIN) | (body.wantsWrite ? Int16(POLLOUT) : 0)
@@ -115,7 +119,7 @@ struct MapRun {
             try output.writeSome()
         }
         if ready[0].revents != 0 { try readInput() }
-        for (body, state) in zip(bodies, ready.dropFirst(2)) where state.revents != 0 {
+        for (body, state) in zip(bodies, ready.dropFirst(3)) where state.revents != 0 {
             if state.revents & Int16(POLLOUT) != 0 { body.write() }
             if state.revents & ~Int16(POLLOUT) != 0 { handle(body.read(), of: body) }
         }
@@ -128,6 +132,24 @@ struct MapRun {
         } catch {
             stop = stop ?? error
         }
+    }
+
+    /// Says what is done and what goes on without us; the results that are out are whole lines.
+    private mutating func interrupt(_ signal: Int32) -> Interrupted {
+        try? output.finishLine()
+        bar.finish(progress)
+        var open = LineRanges()
+        for line in bodies.flatMap(\.unansweredLines) + again { open.add(line.number) }
+        let read = counted(progress.read, "line")
+        complain("interrupted: \(progress.done) of the \(read) that were read have a result")
+        if !open.isEmpty {
+            let next =
+                isRepeatable
+                ? "the same map with the same --key gives all results, and makes no call twice"
+                : "they are seen by: prong list"
+            complain("\(open.text) had been sent and may go on as jobs; \(next)")
+        }
+        return Interrupted(signal: signal)
     }
 
     private mutating func conclude() throws(Failure) {

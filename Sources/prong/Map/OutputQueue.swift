@@ -24,6 +24,14 @@ struct OutputQueue {
         bytes.append(0x0a)
     }
 
+    /// Writes what is pending, waiting for the reader: a line that has begun is not left half. For
+    /// the end; a reader who does not read is ended by a second signal.
+    mutating func finishLine() throws(Failure) {
+        try writeAll(Array(bytes[start...]), to: fd)
+        bytes = []
+        start = 0
+    }
+
     /// Writes some; to be called when poll(2) says that the descriptor is writable.
     mutating func writeSome() throws(Failure) {
         let part = bytes[start...].prefix(isPipe ? Self.pipeBytes : 1 << 20)

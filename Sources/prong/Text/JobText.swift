@@ -119,10 +119,16 @@ enum JobText {
                 submitted.map { ageText(seconds: Double(now - $0.milliseconds) / 1000) } ?? "",
                 job["attemptCount"]?.text ?? "0", job["priority"]?.text ?? "0",
                 job["target"]?.text ?? "", shortMethod(job["method"]?.text ?? ""),
-                error(job) ?? job["blocked"]?.text.map { "blocked: \($0)" } ?? "",
+                error(job) ?? blocked(job),
             ])
         }
         return table.lines
+    }
+
+    /// Why it cannot run, without what to do about it: that is for `prong show`.
+    private static func blocked(_ job: JSONValue) -> String {
+        guard let reason = job["blocked"]?.text else { return "" }
+        return "blocked: \(reason.prefix { $0 != ";" })"
     }
 
     /// `Service/Method` without its package: the list is wide enough.
