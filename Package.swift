@@ -60,7 +60,8 @@ let package = Package(
             name: "Ops", dependencies: ["Kernel", "WireFormat"], swiftSettings: faulty),
         .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: strict),
         .target(
-            name: "JobStorage", dependencies: ["CSQLite", "JobLogic"], swiftSettings: faulty),
+            name: "JobStorage", dependencies: ["CSQLite", "JobLogic", "WireFormat"],
+            swiftSettings: faulty),
         .target(
             name: "HTTPServer",
             dependencies: [

@@ -1,8 +1,8 @@
 // The tables of the store: version 1.
 //
-// To add a version: raise `version`, run the statements that lead there from the one before when a
-// writer opens an older file, keep a dump of the old one among the tests' fixtures. A column is
-// only ever added.
+// To add a version: raise `StoreHeader.version`, run the statements that lead there from the one
+// before when a writer opens an older file, keep a dump of the old one among the tests' fixtures. A
+// column is only ever added.
 //
 //   jobs      one row a job: what searches and lists need, then the rest of the order, then the
 //             request where it is small. Rows are appended in order of time and, so that a change
@@ -19,10 +19,11 @@
 //   keys      idempotency keys; they outlive their jobs.
 //   counters  jobs by lane and state; batches: jobs by batch, user and state: no COUNT(*) ever.
 
+import WireFormat
+
 enum SQLiteSchema {
-    /// "PRNG" in the file's header (offset 68), so that file(1) and we know the file.
-    static let applicationID: Int64 = 0x5052_4E47
-    static let version: Int64 = 1
+    static let applicationID = Int64(StoreHeader.applicationID)
+    static let version = Int64(StoreHeader.version)
 
     /// A request or response of one message up to this many bytes lies in its job's row: a page
     /// then holds several, and small jobs touch no second table.

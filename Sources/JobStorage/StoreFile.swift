@@ -4,6 +4,7 @@
 
 import CSQLite
 import Glibc
+import WireFormat
 
 enum StoreFile {
     /// The first 100 bytes of a database file (sqlite.org/fileformat2.html, 1.3), read before
@@ -23,10 +24,6 @@ enum StoreFile {
         }
     }
 
-    private static let headerBytes = 100
-    private static let versionOffset = 60
-    private static let applicationOffset = 68
-
     private static func isNew(_ path: String) throws(StoreError) -> Bool {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
@@ -40,10 +37,12 @@ enum StoreFile {
             throw .foreign("\(path) is not a regular file; it was left untouched")
         }
         if status.st_size == 0 { return try refuseLoneLog(path) }
-        var header = [UInt8](repeating: 0, count: headerBytes)
-        let count = pread(descriptor, &header, headerBytes, 0)
+        var header = [UInt8](repeating: 0, count: StoreHeader.byteCount)
+        let count = pread(descriptor, &header, header.count, 0)
         if count < 0 { throw failure("reading \(path)") }
-        try judge(header, count: count, path: path)
+        if let refusal = StoreHeader.refusal(of: Array(header.prefix(count))) {
+            throw .foreign("\(path) \(refusal)")
+        }
         return false
     }
 
@@ -58,28 +57,8 @@ enum StoreFile {
         return true
     }
 
-    private static func judge(
-        _ header: [UInt8], count: Int, path: String
-    ) throws(StoreError) {
-        let magic = Array("SQLite format 3\0".utf8)
-        guard count == headerBytes, header.starts(with: magic) else {
-            throw .foreign("\(path) is not a store of prong's; it was left untouched")
-        }
-        guard number(header, applicationOffset) == SQLiteSchema.applicationID else {
-            throw .foreign("\(path) is another program's database; it was left untouched")
-        }
-        let version = number(header, versionOffset)
-        if version > SQLiteSchema.version { throw newer(version, path: path) }
-    }
-
     static func newer(_ version: Int64, path: String) -> StoreError {
-        .foreign(
-            "\(path) is from a newer prong (store version \(version), this one reads up to "
-                + "\(SQLiteSchema.version)); it was left untouched: start the newer prong again")
-    }
-
-    private static func number(_ header: [UInt8], _ offset: Int) -> Int64 {
-        header[offset..<offset + 4].reduce(0) { $0 << 8 | Int64($1) }
+        .foreign("\(path) \(StoreHeader.newer(version))")
     }
 
     // MARK: Making

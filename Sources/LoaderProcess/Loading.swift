@@ -58,19 +58,22 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     }
     var faults = Faults()
     var settings: Settings
+    let root: ConfigurationNode
     let bytes = try text(path)
     do throws(SettingsError) {
-        let root = try ConfigurationText.parse(bytes)
+        root = try ConfigurationText.parse(bytes)
         settings = try SettingsReader.read(root, places: places)
     } catch {
         faults.add(error.complaints, in: shown)
         try faults.check()
         throw LoadFailure(exitCode: LoadExit.bug, lines: ["the configuration was refused silently"])
     }
-    var files = TargetFiles(file: shown, directory: path.map(absoluteDirectory) ?? "/")
+    let written = WrittenKeys(file: shown, root: root)
+    var files = TargetFiles(written: written, directory: path.map(absoluteDirectory) ?? "/")
     files.check(&settings, &faults)
-    Places(makesDirectories: request.makesDirectories, defaults: try? places.get())
-        .check(&settings, file: shown, &faults)
+    Places(
+        makesDirectories: request.makesDirectories, defaults: try? places.get(), written: written
+    ).check(&settings, &faults)
     try faults.check()
     return LoadedConfiguration(
         settings: settings, configPath: path, sources: files.sources, uses: files.uses)

@@ -3,6 +3,7 @@
 
 internal import Kernel
 internal import Settings
+internal import WireFormat
 import Glibc
 
 struct Places {
@@ -10,24 +11,33 @@ struct Places {
     let makesDirectories: Bool
     /// The default places, whose directories prong makes; nil where there are none.
     let defaults: DefaultPlaces?
+    /// The configuration, for complaints.
+    let written: WrittenKeys
 
-    func check(_ settings: inout Settings, file: String, _ faults: inout Faults) {
+    func check(_ settings: inout Settings, _ faults: inout Faults) {
         let socket = settings.listen.socketPath
         let socketMode = defaults?.socketFolderMode ?? DefaultPlaces.ownerOnly
         checkDirectory(
             of: socket, made: socket == defaults?.socketPath ? socketMode : nil,
-            key: "listen.socket", missing: LoadExit.unavailable, &faults)
+            key: ["listen", "socket"], missing: LoadExit.unavailable, &faults)
         let store = settings.store.path
         checkDirectory(
             of: store, made: store == defaults?.storePath ? DefaultPlaces.ownerOnly : nil,
-            key: "store.path", missing: LoadExit.store, &faults)
+            key: ["store", "path"], missing: LoadExit.store, &faults)
         checkStore(store, &faults)
-        resolveGroup(&settings, file: file, &faults)
+        resolveGroup(&settings, &faults)
+    }
+
+    /// A fault of the machine, told with the key that leads there.
+    private func add(
+        _ key: [String], _ what: String, _ wanted: String, exitCode: Int32, _ faults: inout Faults
+    ) {
+        faults.add("\(written.complaint(key, what, wanted))", exitCode: exitCode)
     }
 
     /// `mode`: what a default place's directory is made with; nil for places that a file names.
     private func checkDirectory(
-        of path: String, made mode: UInt32?, key: String, missing: Int32, _ faults: inout Faults
+        of path: String, made mode: UInt32?, key: [String], missing: Int32, _ faults: inout Faults
     ) {
         let directory = Directories.parent(of: path)
         if let mode, makesDirectories {
@@ -42,22 +52,23 @@ struct Places {
                 return
             }
             let closed = reason.errno == EACCES
-            faults.add(
-                "\(key): the directory \(directory) cannot be used: \(reason.reason); "
-                    + "make it, or name another",
-                exitCode: closed ? LoadExit.permission : missing)
+            add(
+                key, "the directory \(directory) cannot be used: \(reason.reason)",
+                "make it, or name another", exitCode: closed ? LoadExit.permission : missing,
+                &faults)
             return
         }
         guard about.st_mode & S_IFMT == S_IFDIR else {
-            faults.add("\(key): \(directory) is not a directory", exitCode: missing)
+            add(
+                key, "\(directory) is not a directory", "name another", exitCode: missing, &faults)
             return
         }
         guard faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0 else { return }
         let reason = SystemError("access", errno: errno)
-        faults.add(
-            "\(key): the directory \(directory) cannot be written: \(reason.reason); give uid "
-                + "\(geteuid()) the right to, or name another",
-            exitCode: reason.errno == EACCES ? LoadExit.permission : missing)
+        add(
+            key, "the directory \(directory) cannot be written: \(reason.reason)",
+            "give uid \(geteuid()) the right to, or name another",
+            exitCode: reason.errno == EACCES ? LoadExit.permission : missing, &faults)
     }
 
     /// Whether the nearest existing parent may be written.
@@ -69,29 +80,29 @@ struct Places {
         return faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0
     }
 
-    /// A store that is there must be a readable and writable database; what is in it, and of
-    /// which version, the queue finds out when it opens it.
+    /// A store that is there must be a readable and writable database of prong's, of a version
+    /// that this one knows; whether it is whole the queue finds out when it opens it.
     private func checkStore(_ path: String, _ faults: inout Faults) {
+        let key = ["store", "path"]
         var about = stat()
         guard stat(path, &about) == 0 else { return }
         guard about.st_mode & S_IFMT == S_IFREG else {
-            faults.add("store.path: \(path) is not a regular file", exitCode: LoadExit.store)
-            return
+            return add(
+                key, "\(path) is not a regular file", "name another", exitCode: LoadExit.store,
+                &faults)
         }
         guard faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 else {
             let reason = SystemError("access", errno: errno)
-            faults.add(
-                "store.path: \(path) cannot be read and written: \(reason.reason)",
-                exitCode: reason.errno == EACCES ? LoadExit.permission : LoadExit.store)
-            return
+            return add(
+                key, "\(path) cannot be read and written: \(reason.reason)",
+                "give uid \(geteuid()) the right to, or name another",
+                exitCode: reason.errno == EACCES ? LoadExit.permission : LoadExit.store, &faults)
         }
-        let magic = Array("SQLite format 3\0".utf8)
-        guard about.st_size > 0, let head = try? firstBytes(of: path, magic.count) else { return }
-        if head != magic {
-            faults.add(
-                "store.path: \(path) is not a store of prong; it was left untouched, name another",
-                exitCode: LoadExit.store)
-        }
+        guard about.st_size > 0, let head = try? firstBytes(of: path, StoreHeader.byteCount),
+            let refusal = StoreHeader.refusal(of: head)
+        else { return }
+        add(
+            key, "\(path) \(refusal)", "", exitCode: LoadExit.store, &faults)
     }
 
     private func firstBytes(of path: String, _ count: Int) throws(SystemError) -> [UInt8] {
@@ -99,25 +110,22 @@ struct Places {
         return try MemoryFile.read(file.number, limit: count)
     }
 
-    private func resolveGroup(
-        _ settings: inout Settings, file: String, _ faults: inout Faults
-    ) {
+    private func resolveGroup(_ settings: inout Settings, _ faults: inout Faults) {
+        let key = ["listen", "group"]
         let name = settings.listen.group
         guard !name.isEmpty else { return }
         guard let id = Groups.id(of: name) else {
             faults.add(
-                Complaint(
-                    file: file, place: nil, key: "listen.group",
-                    what: "there is no group \"\(name)\"",
-                    wanted: "name one that getent group shows"))
+                written.complaint(
+                    key, "there is no group \"\(name)\"", "name one that getent group shows"))
             return
         }
         settings.listen.groupId = id
         if !Groups.mayGive(to: id) {
-            faults.add(
-                "listen.group: uid \(geteuid()) is not in the group \(name) and so cannot give it "
-                    + "the socket; add it to the group, or leave group out",
-                exitCode: LoadExit.permission)
+            add(
+                key,
+                "uid \(geteuid()) is not in the group \(name) and so cannot give it the socket",
+                "add it to the group, or leave group out", exitCode: LoadExit.permission, &faults)
         }
     }
 }

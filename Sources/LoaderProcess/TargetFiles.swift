@@ -18,12 +18,12 @@ struct TargetFiles {
     /// The services that are in a list of files; targets that share files are checked once.
     private var servicesOfFiles: [[Int]: [String]] = [:]
 
-    /// The configuration file, for complaints; paths in it are relative to its directory.
-    let file: String
+    /// The configuration, for complaints; paths in it are relative to its directory.
+    let written: WrittenKeys
     let directory: String
 
-    init(file: String, directory: String) {
-        self.file = file
+    init(written: WrittenKeys, directory: String) {
+        self.written = written
         self.directory = directory
     }
 
@@ -34,15 +34,15 @@ struct TargetFiles {
     }
 
     private mutating func check(_ target: inout Settings.Target, _ faults: inout Faults) {
-        let key = "targets.\(target.name)"
-        checkDescriptors(&target, key, &faults)
-        checkServiceConfig(&target, key, &faults)
-        target.caPath = checkPEM(target.caPath, "\(key).ca", ["CERTIFICATE"], &faults)
+        let table = ["targets", target.name]
+        checkDescriptors(&target, table + ["descriptors"], &faults)
+        checkServiceConfig(&target, table + ["service_config"], &faults)
+        target.caPath = checkPEM(target.caPath, table + ["ca"], ["CERTIFICATE"], &faults)
         target.certificatePath = checkPEM(
-            target.certificatePath, "\(key).cert", ["CERTIFICATE"], &faults)
+            target.certificatePath, table + ["cert"], ["CERTIFICATE"], &faults)
         target.keyPath = checkPEM(
-            target.keyPath, "\(key).key", ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"],
-            &faults)
+            target.keyPath, table + ["key"],
+            ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"], &faults)
     }
 
     private func absolute(_ path: String) -> String {
@@ -51,47 +51,47 @@ struct TargetFiles {
 
     /// The bytes of a file, or nil after a fault.
     private func read(
-        _ path: String, _ key: String, bytesMax: Int, _ faults: inout Faults
+        _ path: String, _ key: [String], element: Int? = nil, bytesMax: Int,
+        _ faults: inout Faults
     ) -> [UInt8]? {
         do throws(FileFault) {
             return try BoundedFile.read(path, bytesMax: bytesMax)
         } catch {
             if error.isPermission {
-                faults.add(
-                    "\(key): \(path) cannot be read: \(error.what); give uid \(geteuid()) the "
-                        + "right to",
-                    exitCode: LoadExit.permission)
+                let complaint = written.complaint(
+                    key, element: element, "\(path) cannot be read: \(error.what)",
+                    "give uid \(geteuid()) the right to")
+                faults.add("\(complaint)", exitCode: LoadExit.permission)
             } else {
-                complain(key, "\(path): \(error.what)", &faults)
+                faults.add(
+                    written.complaint(
+                        key, element: element, "\(path): \(error.what)",
+                        "name a file that is there; paths start from \(directory)"))
             }
             return nil
         }
     }
 
     private func complain(
-        _ key: String, _ what: String, _ wanted: String = "", _ faults: inout Faults
+        _ key: [String], _ what: String, _ wanted: String, _ faults: inout Faults
     ) {
-        faults.add(Complaint(file: file, place: nil, key: key, what: what, wanted: wanted))
-    }
-
-    private func complain(_ key: String, _ what: String, _ faults: inout Faults) {
-        complain(key, what, "", &faults)
+        faults.add(written.complaint(key, what, wanted))
     }
 
     // MARK: descriptors
 
     private mutating func checkDescriptors(
-        _ target: inout Settings.Target, _ key: String, _ faults: inout Faults
+        _ target: inout Settings.Target, _ key: [String], _ faults: inout Faults
     ) {
         target.descriptorPaths = target.descriptorPaths.map(absolute)
         var files: [Int] = []
-        for path in target.descriptorPaths {
+        for (index, path) in target.descriptorPaths.enumerated() {
             if let known = indexByPath[path] {
                 files.append(known)
                 continue
             }
             let bytes = read(
-                path, "\(key).descriptors", bytesMax: TargetFiles.descriptorBytesMax, &faults)
+                path, key, element: index, bytesMax: TargetFiles.descriptorBytesMax, &faults)
             guard let bytes else { continue }
             indexByPath[path] = sources.count
             files.append(sources.count)
@@ -100,21 +100,21 @@ struct TargetFiles {
         uses.append(files)
         // A file that cannot be read was complained about: what is missing then is no news.
         guard files.count == target.descriptorPaths.count else { return }
-        guard let services = services(in: files, "\(key).descriptors", &faults) else { return }
-        for service in target.services where !services.contains(service) {
-            let near = services.prefix(5).joined(separator: ", ")
-            complain(
-                "\(key).services", "\"\(service)\" is not in the target's descriptors",
-                services.isEmpty
-                    ? "they hold no service"
-                    : "they hold \(near)"
-                        + (services.count > 5 ? " and \(services.count - 5) more" : ""), &faults)
+        guard let services = services(in: files, key, &faults) else { return }
+        let near = services.prefix(5).joined(separator: ", ")
+        let more = services.count > 5 ? " and \(services.count - 5) more" : ""
+        for (index, service) in target.services.enumerated() where !services.contains(service) {
+            faults.add(
+                written.complaint(
+                    ["targets", target.name, "services"], element: index,
+                    "\"\(service)\" is not in the target's descriptors",
+                    services.isEmpty ? "they hold no service" : "they hold \(near)\(more)"))
         }
     }
 
     /// The full names of the services in some files, or nil after a fault.
     private mutating func services(
-        in files: [Int], _ key: String, _ faults: inout Faults
+        in files: [Int], _ key: [String], _ faults: inout Faults
     ) -> [String]? {
         if let known = servicesOfFiles[files] { return known }
         do throws(SchemaError) {
@@ -139,13 +139,12 @@ struct TargetFiles {
     // MARK: service config
 
     private func checkServiceConfig(
-        _ target: inout Settings.Target, _ key: String, _ faults: inout Faults
+        _ target: inout Settings.Target, _ key: [String], _ faults: inout Faults
     ) {
         guard !target.serviceConfigPath.isEmpty else { return }
         target.serviceConfigPath = absolute(target.serviceConfigPath)
         let path = target.serviceConfigPath
-        let bytes = read(
-            path, "\(key).service_config", bytesMax: ServiceConfigText.bytesMax, &faults)
+        let bytes = read(path, key, bytesMax: ServiceConfigText.bytesMax, &faults)
         guard let bytes else { return }
         do throws(SettingsError) {
             let config = try ServiceConfigText(parsing: bytes)
@@ -160,7 +159,7 @@ struct TargetFiles {
 
     /// The absolute path; complains where the file holds no block of one of the kinds.
     private func checkPEM(
-        _ given: String, _ key: String, _ kinds: [String], _ faults: inout Faults
+        _ given: String, _ key: [String], _ kinds: [String], _ faults: inout Faults
     ) -> String {
         guard !given.isEmpty else { return "" }
         let path = absolute(given)

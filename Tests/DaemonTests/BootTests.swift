@@ -71,6 +71,9 @@ struct BootTests {
             #expect(try Data(contentsOf: URL(fileURLWithPath: daemon.storePath)) == before)
             #expect(daemon.log.contains("prong.db"))
             #expect(daemon.log.contains("newer"))
+            let checked = try run(Programs.prongd, ["--config", daemon.configPath, "--check"])
+            #expect(checked.code == 74)
+            #expect(checked.errorOutput.contains("newer"), "\(checked)")
         }
     }
 

@@ -183,6 +183,61 @@ import WireFormat
         #expect(text.hasPrefix("precious"))
     }
 
+    /// A store's first bytes with these fields.
+    private func storeHead(application: UInt32, version: UInt32) -> [UInt8] {
+        var head = Array("SQLite format 3\0".utf8) + [UInt8](repeating: 0, count: 4080)
+        for (place, value) in [(60, version), (68, application)] {
+            for byte in 0..<4 {
+                head[place + byte] = UInt8(truncatingIfNeeded: value >> (24 - 8 * byte))
+            }
+        }
+        return head
+    }
+
+    @Test func `a store of a newer prong, and another program's, are refused by the check`() {
+        folder.write(
+            "prong.db", storeHead(application: StoreHeader.applicationID, version: 1))
+        #expect(failure("") == nil)
+        folder.write(
+            "prong.db", storeHead(application: StoreHeader.applicationID, version: 2))
+        #expect(failure("")?.exitCode == 74)
+        #expect(failure("")?.lines[0].contains("start the newer prong again") == true)
+        folder.write("prong.db", storeHead(application: 7, version: 1))
+        #expect(failure("")?.exitCode == 74)
+        #expect(failure("")?.lines[0].contains("another program's database") == true)
+    }
+
+    private static let places =
+        "listen.socket = \"FOLDER/p.sock\"\nstore.path = \"FOLDER/p.db\"\n"
+    private static let target = places + "[targets.\"a.b\"]\naddress = \"a:1\"\n"
+    private static let store = "[store]\npath = \"FOLDER/p.db\"\n"
+
+    /// A configuration with FOLDER for the test's own, how the faulty line begins, the exit code.
+    static let placed: [(text: String, start: String, exitCode: Int32)] = [
+        (target + "descriptors = [\n  \"t.binpb\",\n  \"none.binpb\"\n]", "  \"none", 78),
+        (target + "descriptors = [\"t.binpb\"]\nservices = [\"t.X\"]", "services", 78),
+        (target + "descriptors = [\"t.binpb\"]\n\nca = \"none.pem\"", "ca", 78),
+        (store + "[listen]\nsocket = \"FOLDER/p.sock\"\ngroup = \"no-such-group\"", "group", 78),
+        (store + "[listen]\nsocket = \"/nowhere/at/all/p.sock\"", "socket", 69),
+        ("[listen]\nsocket = \"FOLDER/p.sock\"\n[store]\npath = \"/nowhere/p.db\"", "path", 74),
+    ]
+
+    @Test(arguments: placed)
+    func `a fault that only a file or the machine shows is told with file and line`(
+        text: String, start: String, exitCode: Int32
+    ) throws {
+        folder.write("t.binpb", smallDescriptorSet())
+        let path = folder.write(
+            "placed.toml", text.replacing("FOLDER", with: folder.path))
+        let found = try #require(failure(request(path)))
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let line = try #require(lines.firstIndex { $0.hasPrefix(start) }) + 1
+        #expect(found.exitCode == exitCode)
+        #expect(found.lines.count == 1)
+        #expect(found.lines.first?.hasPrefix("\(path):\(line):") == true, "\(found.lines)")
+        #expect(found.lines.first?.contains("; ") == true, "what would be right: \(found.lines)")
+    }
+
     @Test func `an ordinary user's default directories are made, but not by a check`() throws {
         let environment = [
             "XDG_RUNTIME_DIR": folder.path + "/run", "XDG_STATE_HOME": folder.path + "/state",
