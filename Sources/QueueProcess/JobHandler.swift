@@ -124,24 +124,22 @@ struct JobHandler {
     }
 
     func show(_ exchange: Exchange) {
-        guard let id = id(exchange), let wait = waitTime(exchange) else { return }
-        JobWait(service: service, exchange: exchange, id: id, caller: caller(exchange))
-            .begin(milliseconds: wait) { result in
-                switch result {
-                case .failure(let error): exchange.respond(error)
-                case .success(let stored):
-                    exchange.respondJSON(service.jobJSON(stored, bodies: true))
-                }
-            }
+        withJob(exchange) { exchange.respondJSON(service.jobJSON($0, bodies: true)) }
     }
 
     func response(_ exchange: Exchange) {
+        withJob(exchange) { respond(exchange, messageOf: $0) }
+    }
+
+    /// The path's job, after the wait that is asked for, if the caller may see it; else answers
+    /// itself.
+    private func withJob(_ exchange: Exchange, then: @escaping (StoredJob) -> Void) {
         guard let id = id(exchange), let wait = waitTime(exchange) else { return }
         JobWait(service: service, exchange: exchange, id: id, caller: caller(exchange))
             .begin(milliseconds: wait) { result in
                 switch result {
                 case .failure(let error): exchange.respond(error)
-                case .success(let stored): respond(exchange, messageOf: stored)
+                case .success(let stored): then(stored)
                 }
             }
     }

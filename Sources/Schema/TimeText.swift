@@ -75,6 +75,12 @@ func parseTimestamp(_ text: UnsafeRawBufferPointer) -> SecondsAndNanos? {
     return SecondsAndNanos(seconds: seconds, nanos: nanos)
 }
 
+/// The same as milliseconds since 1970; what is finer is cut.
+package func timestampMilliseconds(_ text: [UInt8]) -> Int64? {
+    text.withUnsafeBytes { parseTimestamp($0) }
+        .map { $0.seconds * 1000 + Int64($0.nanos / 1_000_000) }
+}
+
 /// `Z`, or hours and minutes east of Greenwich, in seconds.
 private func parseOffset(_ cursor: inout TextCursor) -> Int64? {
     if cursor.take("Z") { return 0 }
