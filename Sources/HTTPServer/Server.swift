@@ -260,7 +260,7 @@ extension ConnectError {
 }
 
 /// A client's text as part of a message: not more than a person wants to read.
-func shown(_ text: String) -> String {
+package func shown(_ text: String) -> String {
     let characterCountMax = 200
     return text.utf8.count <= characterCountMax ? text : text.prefix(characterCountMax) + "…"
 }

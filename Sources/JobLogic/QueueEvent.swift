@@ -35,7 +35,8 @@ package enum QueueEvent: Sendable {
     case loaded(JobKey, QueuedJob?)
     case loadFailed(JobKey)
     case promoted([QueuedJob], nextDueMilliseconds: Int64?)
-    case overdue([QueuedJob], nextExpiryMilliseconds: Int64?)
+    /// Without their requests, which nobody needs any more.
+    case overdue([Job], nextExpiryMilliseconds: Int64?)
     // workers
     case workersKnown([KnownWorker])
     case workerGone(WorkerIdentity)
@@ -206,7 +207,8 @@ package struct SettledJob {
     package let response: [UInt8]?
 
     package var job: Job { live.job }
-    package var requests: [[UInt8]] { live.requests }
+    /// Nothing: they were not read, the store has them.
+    package var requests: [[UInt8]]? { live.hasRequests ? live.requests : nil }
 }
 
 package struct Refusal: Error, Equatable, Sendable {

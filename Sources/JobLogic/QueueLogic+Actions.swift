@@ -79,6 +79,7 @@ extension QueueLogic {
     }
 
     private mutating func refuse(_ action: JobAction, _ job: LiveJob, _ token: Token) {
+        guard action != .purge else { return refusePurge(job, token) }
         var copy = job.job
         do throws(IllegalEvent) {
             try copy.handle(QueueLogic.event(of: action), now: now)
@@ -91,6 +92,16 @@ extension QueueLogic {
                 token,
                 Refusal(
                     .impossible, "not possible while the job is \(job.job.progress.state.name)")))
+    }
+
+    private mutating func refusePurge(_ job: LiveJob, _ token: Token) {
+        effects.append(
+            .refused(
+                token,
+                Refusal(
+                    .impossible,
+                    "not possible: only ended jobs are purged; it is "
+                        + job.job.progress.state.name)))
     }
 
     private static func event(of action: JobAction) -> JobEvent {
@@ -108,14 +119,7 @@ extension QueueLogic {
         if action == .purge {
             guard job.diskState.hasEnded || job.diskState == .unknown else {
                 if job.diskState == .queued { settlePlace(job) }
-                effects.append(
-                    .refused(
-                        token,
-                        Refusal(
-                            .impossible,
-                            "not possible: only ended jobs are purged; it is "
-                                + job.job.progress.state.name)))
-                return
+                return refusePurge(job, token)
             }
             job.phase = .committing
             live[key] = job

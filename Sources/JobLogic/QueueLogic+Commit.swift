@@ -110,7 +110,8 @@ extension QueueLogic {
 
     // MARK: failure
 
-    /// Nothing of the batch is on disk: new jobs are refused, all else stays to be tried again.
+    /// Nothing of the batch is on disk: new jobs are refused, calls that wait for their marks are
+    /// taken back, all else stays to be tried again.
     mutating func failCommit(_ trouble: StoreTrouble) {
         self.trouble = trouble
         let batch = inCommit
@@ -118,15 +119,27 @@ extension QueueLogic {
         let waiting = pending
         pending = []
         for change in batch + waiting {
-            guard case .accept(let token, _) = change.purpose else {
+            switch change.purpose {
+            case .accept(let token, _):
+                counts.reserve(-1)
+                if let refusal = refusalOfNewWork() { effects.append(.refused(token, refusal)) }
+            case .mark: unmark(change.key)
+            case .housekeeping:
                 // nobody waits for a probe: the next try makes its own
                 if case .probe = change.change { continue }
                 pending.append(change)
-                continue
+            case .settle, .delete: pending.append(change)
             }
-            counts.reserve(-1)
-            if let refusal = refusalOfNewWork() { effects.append(.refused(token, refusal)) }
         }
+    }
+
+    /// The call never left: its place is for direct calls while commits fail.
+    private mutating func unmark(_ key: JobKey) {
+        guard let job = live[key], case .marking(let worker) = job.phase else {
+            preconditionFailure("a job whose mark is on its way is marking")
+        }
+        let lease = Lease(number: key.rawValue, attempt: job.job.progress.attemptCount)
+        takeBack(job, lease, from: worker)
     }
 
     /// A second has passed: is the store well again? An empty batch would prove nothing.

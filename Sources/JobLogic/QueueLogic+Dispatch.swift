@@ -22,12 +22,16 @@ extension QueueLogic {
         else { return false }
         let limit = configuration.targets[target].maxInFlight
         guard limit == 0 || lane.inFlight < limit else { return false }
-        guard let worker = workers.freest(target: target) else { return false }
         if let call = nextDirect(before: lane) {
+            guard let worker = workers.freest(target: target, isDurable: false) else {
+                return false
+            }
             send(call, on: lane, to: worker)
             return true
         }
-        guard mayDispatchDurable, !lane.window.isEmpty else { return false }
+        guard mayDispatchDurable, !lane.window.isEmpty,
+            let worker = workers.freest(target: target, isDurable: true)
+        else { return false }
         return startNextJob(of: lane, with: worker)
     }
 

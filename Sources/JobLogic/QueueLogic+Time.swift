@@ -46,7 +46,7 @@ extension QueueLogic {
         }
     }
 
-    mutating func finishExpiry(_ jobs: [QueuedJob], next: Int64?) {
+    mutating func finishExpiry(_ jobs: [Job], next: Int64?) {
         isExpiring = false
         let isIdle = jobs.reduce(true) { isIdle, job in !expire(job) && isIdle }
         // those that were found but run, or are spared by a retry, will be found again
@@ -59,9 +59,9 @@ extension QueueLogic {
     private static var expiryPauseMilliseconds: Int64 { 1000 }
 
     /// - Returns: whether it could expire now.
-    private mutating func expire(_ queued: QueuedJob) -> Bool {
-        let order = queued.job.order
-        guard queued.job.isOverdue(at: now.wallMilliseconds) else { return false }
+    private mutating func expire(_ overdue: Job) -> Bool {
+        let order = overdue.order
+        guard overdue.isOverdue(at: now.wallMilliseconds) else { return false }
         let job: LiveJob
         if let here = live[order.id.key] {
             // held or on its way to disk: looked at again when it comes back
@@ -73,8 +73,8 @@ extension QueueLogic {
             lanes.change(order.lane) { $0.window.remove(order.position, bytes: size) }
         } else {
             job = LiveJob(
-                job: queued.job, requests: queued.requests, policy: nil,
-                diskState: queued.job.progress.state, phase: .committing)
+                job: overdue, requests: nil, policy: nil,
+                diskState: overdue.progress.state, phase: .committing)
         }
         change(job, .expired)
         settle(job)

@@ -68,8 +68,10 @@ final class LiveJob {
     }
 
     var job: Job
+    /// Empty too where they were not read: see `hasRequests`.
     let requests: [[UInt8]]
     let requestBytes: Int
+    let hasRequests: Bool
     let policy: MethodPolicy?
     /// What the store says; behind `job.progress.state` while a safe call runs.
     var diskState: JobState
@@ -78,11 +80,12 @@ final class LiveJob {
     var cancels: [Token] = []
 
     init(
-        job: Job, requests: [[UInt8]], policy: MethodPolicy?, diskState: JobState, phase: Phase
+        job: Job, requests: [[UInt8]]?, policy: MethodPolicy?, diskState: JobState, phase: Phase
     ) {
         self.job = job
-        self.requests = requests
-        requestBytes = requests.reduce(0) { $0 + $1.count }
+        self.requests = requests ?? []
+        hasRequests = requests != nil
+        requestBytes = self.requests.reduce(0) { $0 + $1.count }
         self.policy = policy
         self.diskState = diskState
         self.phase = phase
@@ -255,6 +258,11 @@ package struct QueueLogic: ~Copyable {
     /// The state that users see: a safe call runs without the store knowing.
     package func state(of key: JobKey) -> JobProgress? {
         live[key].flatMap { $0.diskState == .queued && $0.isHeld ? $0.job.progress : nil }
+    }
+
+    /// Jobs that run while the store says `queued`.
+    package func jobsRunningUnmarked() -> [Job] {
+        live.values.lazy.filter { $0.diskState == .queued && $0.isHeld }.map(\.job)
     }
 
     /// Safe calls that run: on disk they are `queued`.

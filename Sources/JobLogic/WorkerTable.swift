@@ -21,7 +21,11 @@ package struct QueueWorker: Equatable, Sendable {
         self.pid = pid
     }
 
-    package var freePlaces: Int {
+    /// For calls that leave nothing behind: direct ones.
+    package var freePlaces: Int { isLinked ? places - runningCount : 0 }
+
+    /// For durable calls, whose outcomes are kept.
+    package var freeDurablePlaces: Int {
         isLinked ? min(places - runningCount, 2 * places - leases.count) : 0
     }
 
@@ -77,12 +81,15 @@ package struct WorkerTable: Equatable, Sendable {
     }
 
     /// The worker with most free places among those whose client of the target is ready.
-    package func freest(target: Int) -> WorkerIdentity? {
+    package func freest(
+        target: Int, isDurable: Bool
+    ) -> WorkerIdentity? {
         var best: WorkerIdentity?
         var most = 0
-        for worker in workers where worker.freePlaces > most && worker.readyTargets.contains(target)
-        {
-            most = worker.freePlaces
+        for worker in workers where worker.readyTargets.contains(target) {
+            let count = isDurable ? worker.freeDurablePlaces : worker.freePlaces
+            guard count > most else { continue }
+            most = count
             best = worker.identity
         }
         return best

@@ -14,7 +14,8 @@ struct CallOptions {
     var maxAttempts: Int32?
     var key: String?
     var batch: String?
-    var metadata: [MetadataEntry] = []
+    private(set) var metadata: [MetadataEntry] = []
+    private var metadataBytes = 0
 
     static let priorities: ClosedRange<Int64> = -100...100
     static let maxAttemptsMax: Int64 = 1_000_000
@@ -24,6 +25,9 @@ struct CallOptions {
     /// A delay or an expiry further away than this is a mistake.
     static let horizonMilliseconds: Int64 = 3_650 * 86_400_000
     static let metadataBytesMax = 16 << 10
+    /// What HTTP/2 counts for an entry beside its name and value (RFC 9113, 6.5.2); it bounds the
+    /// number of entries too.
+    static let metadataEntryBytes = 32
 
     mutating func setPriority(_ value: Int64) throws(OptionFault) {
         guard CallOptions.priorities ~= value else {
@@ -82,16 +86,20 @@ struct CallOptions {
         let lowered = name.lowercased()
         guard CallMetadata.isLegalName(lowered) else {
             throw OptionFault(
-                "`\(name)` is not a metadata name: digits, letters, `_`, `-` and `.`, no `grpc-`")
+                "`\(shown(name))` is not a metadata name: digits, letters, `_`, `-` and `.`, and"
+                    + " no `grpc-`"
+            )
         }
         guard lowered.hasSuffix("-bin") || CallMetadata.isLegalText(value) else {
-            throw OptionFault("the value of `\(name)` must be printable ASCII")
+            throw OptionFault("the value of `\(shown(name))` must be printable ASCII")
+        }
+        metadataBytes += lowered.utf8.count + value.count + CallOptions.metadataEntryBytes
+        guard metadataBytes <= CallOptions.metadataBytesMax else {
+            throw OptionFault(
+                "is over \(CallOptions.metadataBytesMax) bytes, each entry counted with"
+                    + " \(CallOptions.metadataEntryBytes) more")
         }
         metadata.append(MetadataEntry(name: lowered, value: value))
-        let size = metadata.reduce(0) { $0 + $1.name.utf8.count + $1.value.count }
-        guard size <= CallOptions.metadataBytesMax else {
-            throw OptionFault("is over \(CallOptions.metadataBytesMax) bytes")
-        }
     }
 
     static func duration(_ text: String) throws(OptionFault) -> Int64 {

@@ -89,6 +89,12 @@ struct CallRequest {
             }
         }
         isDurable = respondsAsync || options.key != nil
+        for name in ["Prong-Delay", "Prong-Expires"] where !isDurable && head.headers[name] != nil {
+            throw ConnectError(
+                .invalidArgument,
+                "\(name): only a durable call can wait: send `Prefer: respond-async` or an"
+                    + " `Idempotency-Key` with it")
+        }
         try refuseLater(head, "Prong-Wait-Operation", unless: "false")
         try refuseLater(head, "Prong-Pages", unless: "")
     }

@@ -35,7 +35,13 @@ final class DurableWait {
         // watched before it is read, so that an end in between is not missed
         token = service.engine.watch(id.key) { [self] settled in
             stop()
-            answer(settled.job, settled.requests, settled.response.map { [$0] } ?? [])
+            service.readSettled(settled) { [self] result in
+                guard !exchange.isEnded else { return }
+                switch result {
+                case .failure(let error): exchange.respond(error, headers: jobHeaders)
+                case .success(let stored): answer(stored.job, stored.requests, stored.responses)
+                }
+            }
         }
         exchange.onGone = { [self] in stop() }
         if isReplay {

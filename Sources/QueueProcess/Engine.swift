@@ -312,16 +312,11 @@ final class Engine {
 
     private func findOverdue(limit: Int) {
         let now = Int64(Clock.wallMilliseconds())
-        store.write({ store throws(StoreError) -> ([QueuedJob], Int64?) in
+        store.write({ store throws(StoreError) -> ([Job], Int64?) in
             let jobs = try store.overdue(nowMilliseconds: now, limit: limit)
-            var overdue: [QueuedJob] = []
-            for job in jobs {
-                overdue.append(
-                    QueuedJob(job: job, requests: try store.requests(of: job.order.id.key)))
-            }
             // those found are changed by what follows; more may be overdue already
             let next = jobs.count == limit ? now : try store.nextExpiryMilliseconds()
-            return (overdue, next)
+            return (jobs, next)
         }) { [self] result in
             switch result {
             case .success(let (jobs, next)):

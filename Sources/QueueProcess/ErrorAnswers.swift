@@ -31,18 +31,18 @@ extension ConnectError {
     init(_ failure: LookupFailure, method: String) {
         switch failure {
         case .unknownTarget(let name):
-            self.init(.notFound, "there is no target `\(name)`")
+            self.init(.notFound, "there is no target `\(shown(name))`")
         case .unknownMethod:
             self.init(
                 .unimplemented,
-                "no target offers `\(method)`; GET /v1/methods lists what can be called")
+                "no target offers `\(shown(method))`; GET /v1/methods lists what can be called")
         case .ambiguous(let targets):
             self.init(
                 .invalidArgument,
-                "several targets offer `\(method)`: name one of them as target:"
+                "several targets offer `\(shown(method))`: name one of them as target:"
                     + " \(targets.joined(separator: ", "))")
         case .notAtTarget(let name):
-            self.init(.unimplemented, "target `\(name)` does not offer `\(method)`")
+            self.init(.unimplemented, "target `\(name)` does not offer `\(shown(method))`")
         }
     }
 

@@ -2,6 +2,7 @@
 // over and its place remembered, for the method that says what it is may stand behind it. Refuses
 // what it does not know, by name; never copies the request's text.
 
+import HTTPServer
 import JobLogic
 import Schema
 
@@ -120,9 +121,13 @@ struct JobEnvelopeReader {
 
     private mutating func readMetadata() throws(EnvelopeFault) {
         try json("metadata") { (reader) throws(JSONError) in try reader.beginObject() }
+        var names: Set<String> = []
         while let name = try json(
             "metadata", { (reader) throws(JSONError) in try reader.nextKey() })
         {
+            guard names.insert(name.lowercased()).inserted else {
+                throw fault("metadata.\(name)", "stands twice")
+            }
             let value = try text("metadata.\(name)")
             try set("metadata") { (options) throws(OptionFault) in
                 guard !CallMetadata.isSecret(name) else {
@@ -154,7 +159,7 @@ struct JobEnvelopeReader {
             return try read(&reader)
         } catch {
             let place = textPosition(of: error.offset, in: reader.text)
-            let prefix = path.isEmpty ? "" : "\(path): "
+            let prefix = path.isEmpty ? "" : "\(shown(path)): "
             throw EnvelopeFault(
                 message: "\(prefix)\(error.message) (line \(place.line), column \(place.column))")
         }
@@ -173,7 +178,7 @@ struct JobEnvelopeReader {
     private func fault(_ path: String, _ message: String) -> EnvelopeFault {
         let place = textPosition(of: reader.offset, in: reader.text)
         return EnvelopeFault(
-            message: "\(path) \(message) (line \(place.line), column \(place.column))")
+            message: "\(shown(path)) \(message) (line \(place.line), column \(place.column))")
     }
 }
 

@@ -26,13 +26,10 @@ extension JobHandler {
     private func read(
         _ filter: JobFilter, _ before: JobKey?, _ limit: Int, _ found: [Job], _ exchange: Exchange
     ) {
-        let wanted = limit - found.count
-        service.engine.store.read({ reader throws(StoreError) in
-            try reader.list(filter, before: before, limit: wanted)
-        }) { result in
+        service.listJobs(filter, before: before, limit: limit - found.count) { result in
             guard !exchange.isGone else { return }
             switch result {
-            case .failure(let error): exchange.respond(ConnectError(error))
+            case .failure(let error): exchange.respond(error)
             case .success(let page):
                 let jobs = found + page.jobs
                 if jobs.count < limit, let next = page.continueBefore {
@@ -51,8 +48,6 @@ extension JobHandler {
         writer.beginArray()
         let json = JobJSON(service: service)
         for job in jobs {
-            var job = job
-            service.overlay(&job)
             json.write(StoredJob(job: job, requests: [], responses: []), bodies: false, to: &writer)
         }
         writer.endArray()
@@ -142,6 +137,46 @@ extension JobHandler {
     }
 }
 
+extension Service {
+    /// A page of a list with what only the logic knows: a safe call runs while the store says
+    /// `queued`.
+    func listJobs(
+        _ filter: JobFilter, before: JobKey?, limit: Int,
+        _ answer: @escaping (Result<JobPage, ConnectError>) -> Void
+    ) {
+        engine.store.read({ reader throws(StoreError) in
+            try reader.list(filter, before: before, limit: limit)
+        }) { [self] result in
+            switch result {
+            case .failure(let error): answer(.failure(ConnectError(error)))
+            case .success(var page):
+                for index in page.jobs.indices { overlay(&page.jobs[index]) }
+                if let state = filter.state {
+                    page.jobs.removeAll { $0.progress.state != state }
+                }
+                if filter.state == .running { addUnmarked(to: &page, filter, before, limit) }
+                answer(.success(page))
+            }
+        }
+    }
+
+    private func addUnmarked(
+        to page: inout JobPage, _ filter: JobFilter, _ before: JobKey?, _ limit: Int
+    ) {
+        let end = page.continueBefore
+        page.jobs += engine.logic.jobsRunningUnmarked().filter { job in
+            let key = job.order.id.key
+            return filter.matches(job) && before.map { key < $0 } ?? true
+                && end.map { key >= $0 } ?? true
+        }
+        page.jobs.sort { $1.order.id.key < $0.order.id.key }
+        if page.jobs.count > limit {
+            page.jobs.removeLast(page.jobs.count - limit)
+            page.continueBefore = page.jobs.last?.order.id.key
+        }
+    }
+}
+
 /// Walks a list and acts on each job of it for which the action is possible.
 final class ActionOnMany {
     private let service: Service
@@ -149,11 +184,15 @@ final class ActionOnMany {
     private let action: JobAction
     private let filter: JobFilter
     private var matched = 0
+    /// Of the page: those that nothing was done to yet, and how many are under way.
+    private var waiting: ArraySlice<Job> = []
     private var outstanding = 0
     private var next: JobKey?
     private var failure: Refusal?
 
     private static let pageSize = 256
+    /// Each is read with its request, which may be of the largest size.
+    private static let atOnce = 16
 
     init(service: Service, exchange: Exchange, action: JobAction, filter: JobFilter) {
         self.service = service
@@ -167,34 +206,37 @@ final class ActionOnMany {
     }
 
     private func readPage(before: JobKey?) {
-        let filter = filter
-        service.engine.store.read({ reader throws(StoreError) in
-            try reader.list(filter, before: before, limit: ActionOnMany.pageSize)
-        }) { [self] result in
+        service.listJobs(filter, before: before, limit: ActionOnMany.pageSize) { [self] result in
             switch result {
-            case .failure(let error): exchange.respond(ConnectError(error))
+            case .failure(let error): exchange.respond(error)
             case .success(let page):
                 next = page.continueBefore
-                act(on: page.jobs)
+                act(on: page.jobs.filter(isPossible))
             }
         }
     }
 
     private func act(on jobs: [Job]) {
-        outstanding = 1
-        for job in jobs where isPossible(job) {
-            outstanding += 1
-            service.engine.act(action, on: job.order.id) { [self] result in
-                switch result {
-                case .success: matched += 1
-                case .failure(let refusal) where refusal.kind == .storeFailing:
-                    failure = refusal
-                case .failure: break
-                }
-                finishOne()
-            }
+        waiting = jobs[...]
+        outstanding = min(ActionOnMany.atOnce, jobs.count)
+        guard outstanding > 0 else { return finishPage() }
+        for _ in 0..<outstanding { actOnNext() }
+    }
+
+    private func actOnNext() {
+        guard let job = waiting.popFirst() else {
+            outstanding -= 1
+            if outstanding == 0 { finishPage() }
+            return
         }
-        finishOne()
+        service.engine.act(action, on: job.order.id) { [self] result in
+            switch result {
+            case .success: matched += 1
+            case .failure(let refusal) where refusal.kind == .storeFailing: failure = refusal
+            case .failure: break
+            }
+            actOnNext()
+        }
     }
 
     /// A filter without a state names jobs in all states: those that the action cannot fit are not
@@ -209,9 +251,7 @@ final class ActionOnMany {
         }
     }
 
-    private func finishOne() {
-        outstanding -= 1
-        guard outstanding == 0 else { return }
+    private func finishPage() {
         if let failure { return exchange.respond(ConnectError(failure)) }
         if let next { return readPage(before: next) }
         var writer = JSONWriter()

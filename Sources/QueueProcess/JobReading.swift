@@ -39,6 +39,20 @@ extension Service {
         }
     }
 
+    /// A job at its end, as who waited for it is shown it.
+    func readSettled(
+        _ settled: SettledJob, _ answer: @escaping (Result<StoredJob, ConnectError>) -> Void
+    ) {
+        guard let requests = settled.requests else {
+            return readJob(settled.job.order.id) { answer($0) }
+        }
+        answer(
+            .success(
+                StoredJob(
+                    job: settled.job, requests: requests,
+                    responses: settled.response.map { [$0] } ?? [])))
+    }
+
     /// A safe call's attempt is not on disk while it runs.
     func overlay(_ job: inout Job) {
         guard job.progress.state == .queued,

@@ -31,11 +31,7 @@ final class JobWait {
         self.answer = answer
         guard milliseconds > 0 else { return readAgain() }
         token = service.engine.watch(id.key) { [self] settled in
-            finish(
-                .success(
-                    StoredJob(
-                        job: settled.job, requests: settled.requests,
-                        responses: settled.response.map { [$0] } ?? [])))
+            service.readSettled(settled) { [self] in finish($0) }
         }
         exchange.onGone = { [self] in stop() }
         timer = service.loop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) {

@@ -291,11 +291,14 @@ final class LineSubmission {
             return
         }
         let token = service.engine.watch(id.key) { [self] settled in
-            settle(
-                id.key,
-                StoredJob(
-                    job: settled.job, requests: settled.requests,
-                    responses: settled.response.map { [$0] } ?? []))
+            service.readSettled(settled) { [self] result in
+                switch result {
+                case .success(let stored): settle(id.key, stored)
+                case .failure(let error):
+                    giveUp(id.key, error)
+                    planFlush()
+                }
+            }
         }
         awaited[id.key] = (id, [number], token)
         guard isReplay else { return }
@@ -369,7 +372,8 @@ final class LineSubmission {
         }
     }
 
-    private static let restAtOnce = 64
+    /// Each may be a request and a response of the largest size.
+    private static let restAtOnce = 4
 
     private func giveUp(_ key: JobKey, _ error: ConnectError) {
         guard !hasFinished, let wait = awaited.removeValue(forKey: key) else { return }

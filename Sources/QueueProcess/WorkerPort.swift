@@ -39,9 +39,9 @@ final class WorkerPort {
     static let strangersMax = 64
     /// Who has not become a named worker by then is cut off, and may try again.
     static let helloPatience = TimeAmount.seconds(2)
-    /// What a connection may send before it is a worker's: a hello names at most `in_flight` calls
-    /// (4096) of some 17 bytes each.
-    static let helloBytesMax = 128 << 10
+    /// What a connection may send before it is a worker's: a hello names at most three times
+    /// `in_flight` calls and outcomes (4096) of some 15 bytes each.
+    static let helloBytesMax = 256 << 10
     /// NIO sets the backlog anew; all workers may come back at once.
     private static let backlog: Int32 = 1024
 

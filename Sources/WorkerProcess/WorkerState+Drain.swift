@@ -82,7 +82,7 @@ extension WorkerState {
             return "\(inFlight) calls and \(abandonedCount) abandoned are not what is there"
         }
         if running - abandonedCount > Int(configuration.places) { return "more calls than places" }
-        if numberOfTicket.count > 2 * Int(configuration.places) { return "too much is kept" }
+        if numberOfTicket.count > 3 * Int(configuration.places) { return "too much is kept" }
         for (number, call) in calls {
             if call.isAbandoned == (numberOfTicket[call.ticket] == number) {
                 return "a call that is known to the queue must not be abandoned, nor the reverse"

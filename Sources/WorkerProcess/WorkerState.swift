@@ -219,7 +219,7 @@ package struct WorkerState: Equatable, Sendable {
                 continue
             }
             // Places that were taken back by the drain may have been used meanwhile.
-            guard acceptsJobs, hasPlace else {
+            guard acceptsJobs, hasPlace(for: order.ticket) else {
                 refused.append(order.ticket)
                 continue
             }
@@ -233,10 +233,12 @@ package struct WorkerState: Equatable, Sendable {
         if !refused.isEmpty { effects.append(.send(.notStarted(refused))) }
     }
 
-    /// As many calls as it has places, and as many outcomes again that wait for the queue's disk.
-    private var hasPlace: Bool {
+    /// As many calls as it has places; and durable calls only while it does not hold twice as many,
+    /// with the outcomes that wait for the queue's disk.
+    private func hasPlace(for ticket: Ticket) -> Bool {
         let places = Int(configuration.places)
-        return inFlight - abandonedCount < places && numberOfTicket.count < 2 * places
+        return inFlight - abandonedCount < places
+            && (!ticket.isDurable || numberOfTicket.count < 2 * places)
     }
 
     private mutating func forget(_ tickets: [Ticket]) {

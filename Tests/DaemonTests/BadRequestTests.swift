@@ -28,6 +28,15 @@ struct BadRequestTests {
         }
     }
 
+    @Test(arguments: ["Prong-Delay", "Prong-Expires"])
+    func `a direct call does not take what only a durable one can keep`(name: String) throws {
+        try withPool { daemon, _ in
+            let answer = try daemon.post(echo, ["text": "x"], headers: [(name, "1h")])
+            expectRefusal(answer, 400, "invalid_argument")
+            #expect(try answer.json()["message"].string?.hasPrefix(name) == true)
+        }
+    }
+
     @Test func `a content encoding other than identity is unimplemented`() throws {
         try withPool { daemon, _ in
             let answer = try daemon.post(

@@ -11,6 +11,42 @@ struct BrokenBodyTests {
             + "\"request\":{\"text\":\"\(text)\"}}\n"
     }
 
+    @Test func `a refusal quotes only so much of what it refuses`() throws {
+        try withPool { daemon, _ in
+            let long = String(repeating: "x", count: 1 << 20)
+            let lines = [
+                "{\"method\":\"\(long)\",\"request\":{}}",
+                "{\"method\":\"a.B/C\",\"target\":\"\(long)\",\"request\":{}}",
+                "{\"\(long)\":1}",
+                "{\"method\":\"a.B/C\",\"request\":{},\"metadata\":{\"\(long)\":\"\"}}",
+                "{\"method\":\"a.B/C\",\"request\":{},\"metadata\":{\"\(long)\":1}}",
+                "{\"method\":\"\(ExampleServer.service)/Echo\",\"request\":{\"\(long)\":1}}",
+            ]
+            let answer = try daemon.request(
+                "POST", "/v1/jobs", headers: [("Content-Type", "application/x-ndjson")],
+                body: Array(lines.joined(separator: "\n").utf8))
+            #expect(try answer.lines().allSatisfy { $0["error"]["message"].string != nil })
+            #expect(answer.body.count < 1024 * lines.count, "\(answer.body.count) bytes")
+        }
+    }
+
+    @Test func `metadata of many small entries are refused before they cost time`() throws {
+        try withPool { daemon, _ in
+            let entries = (0..<16_000).map { "\"m\($0)\":\"\"" }.joined(separator: ",")
+            let answer = try daemon.request(
+                "POST", "/v1/jobs", headers: [("Content-Type", "application/json")],
+                body: Array(
+                    "{\"method\":\"a.B/C\",\"request\":{},\"metadata\":{\(entries)}}".utf8))
+            expectRefusal(answer, 400, "invalid_argument")
+            let twice = try daemon.request(
+                "POST", "/v1/jobs", headers: [("Content-Type", "application/json")],
+                body: Array(
+                    "{\"method\":\"a.B/C\",\"request\":{},\"metadata\":{\"a\":\"\",\"A\":\"\"}}"
+                        .utf8))
+            #expect(try twice.json()["message"].string?.contains("stands twice") == true)
+        }
+    }
+
     /// A request for many jobs, its head sent.
     private func begin(_ daemon: Daemon, _ framing: String) throws -> HTTPConnection {
         let connection = try daemon.connect()
@@ -83,7 +119,9 @@ struct BrokenBodyTests {
     }
 
     @Test(arguments: [true, false])
-    func `lines that came with the break behind them are answered, not refused`(isChunked: Bool)
+    func `lines that came with the break behind them are answered, not refused`(
+        isChunked: Bool
+    )
         throws
     {
         try withPool { daemon, _ in

@@ -29,6 +29,26 @@ struct JobControlTests {
         }
     }
 
+    @Test func `a list by state names a safe call that runs as running`() throws {
+        try withPool { daemon, server in
+            let key = unique("listed")
+            let batch = unique("running")
+            let id = try daemon.submit(
+                "DelaySafe", ["milliseconds": 600_000, "key": .string(key)],
+                ["timeout": "15m", "batch": .string(batch)])
+            try eventuallyTrue("the call is at the target") { server.calls(holding: key) == 1 }
+            let running = try daemon.get("/v1/jobs?batch=\(batch)&state=running")
+            #expect(running["jobs"].array.map { $0["id"].string } == [id])
+            #expect(running["jobs"].array.first?["state"] == "running")
+            #expect(try daemon.get("/v1/jobs?batch=\(batch)&state=queued")["jobs"].array.isEmpty)
+            let refused = try daemon.post("/v1/jobs/\(id)/purge")
+            #expect(try refused.json()["message"].string?.contains("only ended jobs") == true)
+            let many = try daemon.post("/v1/jobs:cancel?batch=\(batch)&state=running")
+            #expect(try many.json()["matched"] == 1)
+            try daemon.job(id, reaches: "cancelled")
+        }
+    }
+
     @Test func `an ended job cannot be cancelled`() throws {
         try withPool { daemon, _ in
             let id = try daemon.submit("Echo")

@@ -165,6 +165,28 @@ struct QueueOrderTests {
         world.expectQuiet()
     }
 
+    @Test(arguments: [Safety.configured, .unsafe])
+    func `direct calls go on while commits fail, however many jobs wait`(safety: Safety) {
+        let world = QueueWorld.ready(places: 2)
+        for _ in 0..<8 { world.submit(safety) }
+        world.settleStore()
+        world.readInboxes()
+        world.trouble = .failing("it fails")
+        for _ in 0..<4 {
+            world.endOnlyCall()
+            world.readOutbox(0, upTo: 9)
+            world.settleStore()
+            world.readInboxes()
+        }
+        let token = world.call(.configured)
+        world.readInboxes()
+        #expect(world.workers[0].running.contains { $0.isDirect })
+        world.endOnlyCall()
+        world.readOutbox(0, upTo: 9)
+        #expect(!world.ledger.calls.contains(token))
+        world.expectQuiet()
+    }
+
     @Test func `a call to a target without a lane is refused at once`() {
         let world = QueueWorld.ready()
         let token = world.call(.configured, target: 9)

@@ -200,10 +200,7 @@ final class QueueWorld {
         let next = jobs.count == limit ? wall : (try? store.nextExpiryMilliseconds()) ?? nil
         answers.append(
             .overdue(
-                jobs.map {
-                    QueuedJob(
-                        job: $0, requests: (try? store.requests(of: $0.order.id.key)) ?? [])
-                }, nextExpiryMilliseconds: next.map { max($0, wall + 10) }))
+                jobs, nextExpiryMilliseconds: next.map { max($0, wall + 10) }))
     }
 
     func deliverAnswer() {

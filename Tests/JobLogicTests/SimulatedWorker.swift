@@ -104,7 +104,8 @@ struct SimulatedWorker {
             faults.append("\(identity) was sent \(dispatch.lease), which it holds already")
             return
         }
-        if !isDraining, running.count >= places || calls.count >= 2 * places {
+        let isFull = !dispatch.lease.isDirect && calls.count >= 2 * places
+        if !isDraining, running.count >= places || isFull {
             faults.append("\(identity) was sent more calls than it has places")
         }
         if isDraining || handBack || !readyTargets.contains(dispatch.target) {
