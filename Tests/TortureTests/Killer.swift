@@ -1,4 +1,5 @@
-// Kills processes of a daemon at random moments and starts again what nobody else would.
+// Kills processes of a daemon at random moments, or asks them to leave, and starts again what nobody
+// else would.
 import DaemonHarness
 import Foundation
 import SeededRandom
@@ -27,21 +28,36 @@ struct Killer {
     }
 
     private mutating func strike() throws {
-        switch Int.random(in: 0..<20, using: &random) {
+        switch Int.random(in: 0..<26, using: &random) {
         case 0..<12: killChild("worker")
         case 12..<16: killQueue()
         case 16..<18: try killEverything()
-        default: try killSupervisor()
+        case 18..<20: try killSupervisor()
+        case 20..<21:
+            killChild("worker")
+            try killSupervisor()
+        case 21..<24: terminateChild("queue")
+        default: terminateChild("worker")
         }
     }
 
-    private mutating func killChild(_ role: String) {
-        let children = ProcessFacts(daemon.supervisor).children.filter {
+    private mutating func child(_ role: String) -> Int32? {
+        ProcessFacts(daemon.supervisor).children.filter {
             ProcessFacts($0).commandLine.contains(role)
         }
-        guard let victim = children.sorted().randomElement(using: &random) else { return }
+        .sorted().randomElement(using: &random)
+    }
+
+    private mutating func killChild(_ role: String) {
+        guard let victim = child(role) else { return }
         ledger.note(kill: role)
         kill(victim, SIGKILL)
+    }
+
+    /// It leaves orderly, and so it explains no call whose end is not known.
+    private mutating func terminateChild(_ role: String) {
+        guard let victim = child(role) else { return }
+        kill(victim, SIGTERM)
     }
 
     private mutating func killQueue() {
