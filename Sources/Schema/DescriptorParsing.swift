@@ -7,9 +7,16 @@
 package enum SchemaLimit {
     /// All bytes of all sets: the whole of Google's public APIs is under 30 MiB.
     package static let setBytesMaximum = 64 << 20
-    /// Messages, fields, enum values and methods together. A field costs about 300 bytes while the
-    /// schema is built, so this bounds the build to some 100 MiB.
+    /// Files, imports, messages, fields, enum values and methods together. A field costs about 300
+    /// bytes while the schema is built, its full name apart: some 100 MiB in all.
     package static let declarationsMaximum = 300_000
+    /// A package and any full name, in bytes. Every declaration has its full name, so that a long
+    /// one would be there hundreds of thousands of times, and a package each of its prefixes. The
+    /// longest of Google's public APIs has under 200.
+    package static let fullNameBytesMaximum = 1024
+    /// All full names together, and all prefixes of packages: several times what Google's public
+    /// APIs need.
+    package static let allNamesBytesMaximum = 64 << 20
     /// Fields of one message, and values of one enum: protobuf's own runtimes stop there too.
     package static let membersMaximum = 65_535
     /// Messages declared inside messages: protoc's own limit.
@@ -75,6 +82,7 @@ struct DescriptorParser {
     }
 
     mutating func parseFile(_ range: Range<Int>) throws(WireFault) -> FileDescription {
+        try count(at: range.lowerBound)
         var file = FileDescription()
         var syntax = ""
         try forEachPart(range) { (self, tag, reader) throws(WireFault) in

@@ -48,6 +48,13 @@ struct FileCollector {
         guard !file.name.isEmpty else {
             throw SchemaError(label: label, message: "a file without a name")
         }
+        let longest = SchemaLimit.fullNameBytesMaximum
+        guard file.package.utf8.count <= longest else {
+            throw SchemaError(
+                label: label,
+                message: "\(shown(file.name)): the package \(shown(file.package)) is longer than "
+                    + "\(longest) bytes")
+        }
         guard let known = indexByName[file.name] else {
             indexByName[file.name] = files.count
             files.append(LabelledFile(label: label, file: file))
@@ -56,18 +63,20 @@ struct FileCollector {
         guard files[known].file == file else {
             throw SchemaError(
                 label: label,
-                message: "\(file.name) is here in another version than in \(files[known].label); "
-                    + "make both sets from the same .proto files")
+                message: "\(shown(file.name)) is here in another version than in "
+                    + "\(files[known].label); make both sets from the same .proto files")
         }
     }
 
     /// All files and, after them, the well-known ones that no set brought along.
     func finished() throws(SchemaError) -> [LabelledFile] {
         try checkImports()
-        let declared = Set(files.flatMap { topLevelNames($0.file) })
-        let carried = wellKnownFiles().filter {
-            declared.isDisjoint(with: topLevelNames($0))
-        }
+        let wellKnown = wellKnownFiles()
+        let packages = Set(wellKnown.map(\.package))
+        let declared = Set(
+            files.lazy.filter { packages.contains($0.file.package) }
+                .flatMap { topLevelNames($0.file) })
+        let carried = wellKnown.filter { declared.isDisjoint(with: topLevelNames($0)) }
         return files + carried.map { LabelledFile(label: "built in", file: $0) }
     }
 
@@ -85,8 +94,9 @@ struct FileCollector {
                 guard let target = indexByName[name] else {
                     throw SchemaError(
                         label: entry.label,
-                        message: "\(entry.file.name) imports \(name), which is missing; make the "
-                            + "set with all imports (protoc --include_imports, buf build)")
+                        message: "\(shown(entry.file.name)) imports \(shown(name)), which is "
+                            + "missing; make the set with all imports (protoc --include_imports, "
+                            + "buf build)")
                 }
                 importers[target].append(index)
                 waiting[index] += 1
@@ -106,7 +116,7 @@ struct FileCollector {
         }
         throw SchemaError(
             label: files[stuck].label,
-            message: "the imports of \(files[stuck].file.name) lead in a circle")
+            message: "the imports of \(shown(files[stuck].file.name)) lead in a circle")
     }
 }
 

@@ -41,6 +41,8 @@ struct SchemaBuilder {
     /// Every full name that is taken, packages apart.
     var taken: Set<String> = []
     var packages: Set<String> = []
+    /// Of all full names so far, and of all prefixes of packages.
+    private var nameBytes = 0
     var text: [UInt8] = []
 
     init(files: [LabelledFile]) {
@@ -60,7 +62,8 @@ struct SchemaBuilder {
 
     func failure(_ fileIndex: Int, _ message: String) -> SchemaError {
         SchemaError(
-            label: files[fileIndex].label, message: "\(files[fileIndex].file.name): \(message)")
+            label: files[fileIndex].label,
+            message: "\(shown(files[fileIndex].file.name)): \(message)")
     }
 
     // MARK: declare
@@ -72,7 +75,7 @@ struct SchemaBuilder {
                 try checkIdentifier(String(part), index)
             }
         }
-        addPackages(file.package)
+        try addPackages(file.package, index)
         for message in file.messages {
             try declare(message, scope: file.package, index)
         }
@@ -83,12 +86,38 @@ struct SchemaBuilder {
         for field in file.extensions { try take(field.name, scope: file.package, index) }
     }
 
-    private mutating func addPackages(_ package: String) {
+    /// The package's length is bounded by the collector.
+    private mutating func addPackages(_ package: String, _ fileIndex: Int) throws(SchemaError) {
         var prefix = ""
         for part in package.split(separator: ".") {
             prefix += prefix.isEmpty ? part : ".\(part)"
-            packages.insert(prefix)
+            guard packages.insert(prefix).inserted else { continue }
+            try countName(prefix.utf8.count, fileIndex)
         }
+    }
+
+    private mutating func countName(_ bytes: Int, _ fileIndex: Int) throws(SchemaError) {
+        nameBytes += bytes
+        guard nameBytes <= SchemaLimit.allNamesBytesMaximum else {
+            throw failure(
+                fileIndex,
+                "the full names of all declarations are longer than "
+                    + "\(SchemaLimit.allNamesBytesMaximum >> 20) MiB together")
+        }
+    }
+
+    /// Asked before the full name is made.
+    mutating func checkLength(
+        of name: String, in scope: String, _ fileIndex: Int
+    ) throws(SchemaError) {
+        let bytes = scope.utf8.count + 1 + name.utf8.count
+        guard bytes <= SchemaLimit.fullNameBytesMaximum else {
+            throw failure(
+                fileIndex,
+                "the full name of \(shown(name)) in \(shown(scope)) is longer than "
+                    + "\(SchemaLimit.fullNameBytesMaximum) bytes")
+        }
+        try countName(bytes, fileIndex)
     }
 
     /// No type may have the name of a package: `a.b` could then mean both.
@@ -109,7 +138,7 @@ struct SchemaBuilder {
                     && byte | 0x20 <= UInt8(ascii: "z")
         }
         guard isWord, let first = name.utf8.first, !isDigit(first) else {
-            throw failure(fileIndex, "\"\(name)\" is not a name that protobuf allows")
+            throw failure(fileIndex, "\"\(shown(name))\" is not a name that protobuf allows")
         }
     }
 
@@ -123,6 +152,7 @@ struct SchemaBuilder {
         _ name: String, scope: String, _ fileIndex: Int
     ) throws(SchemaError) -> String {
         try checkIdentifier(name, fileIndex)
+        try checkLength(of: name, in: scope, fileIndex)
         let fullName = qualified(name, in: scope)
         guard taken.insert(fullName).inserted else {
             throw failure(fileIndex, "\(fullName) is declared twice")

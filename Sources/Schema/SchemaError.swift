@@ -9,3 +9,13 @@ package struct SchemaError: Error, Equatable, Sendable, CustomStringConvertible 
 
     package var description: String { "\(label): \(message)" }
 }
+
+/// A name out of a descriptor set in a message: printable, and short even where it is not.
+func shown(_ name: String) -> String {
+    let longest = 80
+    var text = String.UnicodeScalarView()
+    for scalar in name.unicodeScalars.prefix(longest) {
+        text.append(scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : scalar)
+    }
+    return String(text) + (name.utf8.count > longest ? "…" : "")
+}

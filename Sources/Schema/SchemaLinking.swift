@@ -10,6 +10,8 @@ extension SchemaBuilder {
     /// Finds a type. A name with a dot before it is full; any other is looked for in the scope
     /// and then outwards, as protoc does.
     func resolve(_ name: String, from scope: String) -> Reference? {
+        // Nothing that long was declared; the dot before a full name is not of it.
+        guard name.utf8.count <= SchemaLimit.fullNameBytesMaximum + 1 else { return nil }
         if name.utf8.first == UInt8(ascii: ".") { return find(String(name.dropFirst())) }
         var scope = Substring(scope)
         while true {
@@ -73,7 +75,7 @@ extension SchemaBuilder {
         let fullName = qualified(field.name, in: scope)
         guard case .message(let extended)? = resolve(field.extendee, from: scope) else {
             throw failure(
-                fileIndex, "\(fullName) extends \(field.extendee), which is not declared")
+                fileIndex, "\(fullName) extends \(shown(field.extendee)), which is not declared")
         }
         var linked = try link(field, scope: scope, fileIndex)
         linked.name = fullName
@@ -122,7 +124,7 @@ extension SchemaBuilder {
         guard let reference = resolve(field.typeName, from: scope) else {
             throw failure(
                 fileIndex,
-                "\(fullName) is of type \"\(field.typeName)\", which is not declared")
+                "\(fullName) is of type \"\(shown(field.typeName))\", which is not declared")
         }
         switch (reference, field.type) {
         case (.message(let index), .message), (.message(let index), .group),
@@ -146,7 +148,7 @@ extension SchemaBuilder {
             }
         case (.message, _), (.enumeration, _):
             throw failure(
-                fileIndex, "\(fullName): \(field.typeName) is not the kind of type it says")
+                fileIndex, "\(fullName): \(shown(field.typeName)) is not the kind of type it says")
         }
     }
 

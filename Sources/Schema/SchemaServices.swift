@@ -1,7 +1,7 @@
 // The builder's second step, for services: the messages of every method are resolved.
 
 extension SchemaBuilder {
-    func linkServices() throws(SchemaError) -> [ServiceDescriptor] {
+    mutating func linkServices() throws(SchemaError) -> [ServiceDescriptor] {
         var services: [ServiceDescriptor] = []
         for (fileIndex, entry) in files.enumerated() {
             for service in entry.file.services {
@@ -11,7 +11,7 @@ extension SchemaBuilder {
         return services.sorted { $0.fullName < $1.fullName }
     }
 
-    private func link(
+    private mutating func link(
         _ service: ServiceDescription, _ fileIndex: Int
     ) throws(SchemaError) -> ServiceDescriptor {
         let fullName = qualified(service.name, in: files[fileIndex].file.package)
@@ -19,6 +19,7 @@ extension SchemaBuilder {
         var seen: Set<String> = []
         for method in service.methods {
             try checkIdentifier(method.name, fileIndex)
+            try checkLength(of: method.name, in: fullName, fileIndex)
             guard seen.insert(method.name).inserted else {
                 throw failure(
                     fileIndex, "\(fullName) declares the method \"\(method.name)\" twice")
@@ -45,7 +46,8 @@ extension SchemaBuilder {
         guard case .message(let index)? = resolve(typeName, from: service) else {
             throw failure(
                 fileIndex,
-                "\(service)/\(method) uses the message \"\(typeName)\", which is not declared")
+                "\(service)/\(method) uses the message \"\(shown(typeName))\", "
+                    + "which is not declared")
         }
         return index
     }

@@ -185,6 +185,82 @@ import Testing
             refusal([testFile("a.proto", messages: empty)])?.contains("declarations") == true)
     }
 
+    /// A name of so many bytes: "a.a.a…", or "aaa…".
+    private func name(_ bytes: Int, dotted: Bool = false) -> String {
+        dotted
+            ? String(repeating: "a.", count: bytes / 2) + (bytes.isMultiple(of: 2) ? "" : "a")
+            : String(repeating: "a", count: bytes)
+    }
+
+    @Test func `a package of many parts is refused by its length, not by its memory`() throws {
+        let longest = SchemaLimit.fullNameBytesMaximum
+        #expect(longest.isMultiple(of: 2))
+        _ = try testSchema([testFile("a.proto", package: name(longest - 1, dotted: true))])
+        for bytes in [longest + 1, 20_001, 400_001] {
+            let found = refusal([testFile("a.proto", package: name(bytes, dotted: true))])
+            #expect(found?.contains("a.proto: the package a.a.a.") == true, "\(found ?? "taken")")
+            #expect(found?.contains("longer than \(longest) bytes") == true)
+            #expect((found ?? "").utf8.count < 300)
+        }
+    }
+
+    @Test func `no full name is longer than a bound, and the refusal says which`() throws {
+        let room = SchemaLimit.fullNameBytesMaximum - "test.".utf8.count
+        let long = name(room + 1)
+        let field = TestField(name: name(room - 1), number: 1, type: 5)
+        let method = Wire.made {
+            $0.text(1, name(room - 1))
+            $0.text(2, ".test.M")
+            $0.text(3, ".test.M")
+        }
+        let service = Wire.made {
+            $0.text(1, "S")
+            $0.data(2, method)
+        }
+        let message = testMessage("M", [])
+        let faulty: [(String, [UInt8])] = [
+            ("a message", testFile("a.proto", messages: [testMessage(long, [])])),
+            ("a field", testFile("a.proto", messages: [testMessage("M", [field])])),
+            ("a oneof", testFile("a.proto", messages: [testMessage("M", [], oneofs: [long])])),
+            ("an enum", testFile("a.proto", enums: [testEnum(long, [("A", 0)])])),
+            ("a value", testFile("a.proto", enums: [testEnum("E", [(long, 0)])])),
+            ("a service", testFile("a.proto", services: [Wire.made { $0.text(1, long) }])),
+            ("a method", testFile("a.proto", messages: [message], services: [service])),
+        ]
+        for (what, file) in faulty {
+            let found = refusal([file])
+            #expect(
+                found?.contains("the full name of aaaa") == true, "\(what): \(found ?? "taken")")
+            #expect((found ?? "").utf8.count < 400, "\(what)")
+        }
+        _ = try testSchema([testFile("a.proto", messages: [testMessage(name(room), [])])])
+    }
+
+    @Test func `a reference longer than any name is not declared, and is not shown whole`() {
+        let field = TestField(name: "a", number: 1, type: 11, typeName: "." + name(1_000_000))
+        let file = testFile("a.proto", messages: [testMessage("M", [field])])
+        #expect(refusal([file])?.contains("which is not declared") == true)
+        #expect((refusal([file]) ?? "").utf8.count < 300)
+    }
+
+    @Test func `long names that are many are refused together`() {
+        let messages = ["M", "N"].map { message in
+            testMessage(
+                message, (1...40_000).map { TestField(name: "f\($0)", number: $0, type: 5) })
+        }
+        let found = refusal([testFile("a.proto", package: name(1000), messages: messages)])
+        #expect(found?.contains("full names of all declarations") == true, "\(found ?? "taken")")
+        let files = (0..<400).map {
+            testFile("\($0).proto", package: "p\($0)." + name(1000, dotted: true) + "a")
+        }
+        #expect(refusal(files)?.contains("full names of all declarations") == true)
+    }
+
+    @Test func `files that declare nothing are counted, too`() {
+        let files = [[UInt8]](repeating: [], count: SchemaLimit.declarationsMaximum + 1)
+        #expect(refusal(files)?.contains("declarations") == true)
+    }
+
     @Test func `a spoilt set is read or refused, never trapped on`() throws {
         var seed = UInt64(3)
         func random(_ bound: Int) -> Int {
