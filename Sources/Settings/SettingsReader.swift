@@ -14,14 +14,22 @@ package struct SettingsReader {
     package static func read(
         _ root: ConfigurationNode, places: Result<DefaultPlaces, DefaultPlacesError>
     ) throws(SettingsError) -> Settings {
+        let all = readAll(root, places: places)
+        guard all.complaints.isEmpty else { throw SettingsError(all.complaints) }
+        return all.settings
+    }
+
+    /// As `read`, for who wants to know what else is wrong: what is faulty has its default, and the
+    /// settings are of use only where there is no complaint.
+    package static func readAll(
+        _ root: ConfigurationNode, places: Result<DefaultPlaces, DefaultPlacesError>
+    ) -> (settings: Settings, complaints: [Complaint]) {
         var reader = SettingsReader(places: (try? places.get()) ?? .system)
         if case .failure(let error) = places { reader.needPlaces(in: root, else: error) }
         reader.readRoot(root)
-        let complaints = reader.reading.complaints
-        guard complaints.isEmpty else {
-            throw SettingsError(complaints.enumerated().sorted(by: inOrder).map(\.element))
-        }
-        return reader.settings
+        PlaceRelations.check(reader.settings, root, &reader.reading)
+        let complaints = reader.reading.complaints.enumerated().sorted(by: inOrder)
+        return (reader.settings, complaints.map(\.element))
     }
 
     private init(places: DefaultPlaces) {
@@ -131,6 +139,33 @@ extension ValueReading {
                     "leave it out, or at its default: \(shown)")
             }
         }
+    }
+}
+
+/// What the places of sockets and store demand of each other.
+enum PlaceRelations {
+    /// Files that lie where a socket would be bound: whichever came first, the other fails.
+    static func check(
+        _ settings: Settings, _ root: ConfigurationNode, _ reading: inout ValueReading
+    ) {
+        let socket = settings.listen.socketPath
+        let workers = Settings.workersSocketPath(beside: socket)
+        let store = settings.store.path
+        let files = [store, settings.store.lockPath, store + "-wal", store + "-shm"].map(plain)
+        let storeNode = root["store"]?["path"]
+        guard let node = storeNode ?? root["listen"]?["socket"],
+            let taken = [socket, workers].first(where: { files.contains(plain($0)) })
+        else { return }
+        reading.complain(
+            node, storeNode == nil ? "listen.socket" : "store.path",
+            "the store (store.path) or a file beside it would be where listen.socket puts "
+                + quoted(taken),
+            "name a store that is not \(quoted(taken)), or another socket")
+    }
+
+    /// Without what makes two texts of one path: "//" and "/./".
+    private static func plain(_ path: String) -> [Substring] {
+        path.split(separator: "/").filter { $0 != "." }
     }
 }
 

@@ -147,6 +147,28 @@ func target(_ lines: String) -> String {
         #expect(found.first?.contains("\(name) is not available in this version") == true)
     }
 
+    private static let places = "listen.socket = \"/a/p.sock\"\nstore.path = "
+
+    @Test(arguments: [
+        "/a/p.sock", "/a/workers.sock", "/a//b/p.sock", "/a/./p.sock", "/a/p.soc",
+    ])
+    func `a store in a socket's place is refused, naming both keys`(store: String) {
+        let found = complaints(Self.places + "\"\(store)\"")
+        let isTaken = ["/a/p.sock", "/a/workers.sock", "/a/./p.sock"].contains(store)
+        #expect(found.count == (isTaken ? 1 : 0), "\(found)")
+        guard isTaken else { return }
+        #expect(found.first?.hasPrefix("2:7: store.path: ") == true, "\(found)")
+        #expect(found.first?.contains("listen.socket") == true, "\(found)")
+    }
+
+    @Test func `the store's own files are not in a socket's place, nor its default`() {
+        let lock = complaints("listen.socket = \"/a/p.lock\"\nstore.path = \"/a/p\"")
+        #expect(lock.count == 1, "\(lock)")
+        let standing = complaints("listen.socket = \"/var/lib/prong/prong.db\"")
+        #expect(standing.first?.hasPrefix("1:8: listen.socket: ") == true, "\(standing)")
+        #expect(standing.first?.contains("store.path") == true, "\(standing)")
+    }
+
     @Test func `all faults are said at once, in the order of the text`() {
         let found = complaints("workers = 0\nx = 1\n[log]\nlevel = 1\n[listen]\nmode = 1\n")
         #expect(found.map { $0.prefix(2) } == ["1:", "2:", "4:", "6:"])
