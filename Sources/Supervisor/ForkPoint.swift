@@ -25,6 +25,8 @@ struct NewChild {
 struct ForkPoint {
     private let roles: RoleTable
     private let instance: UInt64
+    /// What prongd was given, before the supervisor raised its own.
+    private let childrenLimit: Descriptors.Limit
     private var log: Log
     private var settings: StartSettings?
     private var bundle: OpenFile?
@@ -38,9 +40,12 @@ struct ForkPoint {
     /// What a deaf orphan gets beyond `drain_timeout`; a waiting successor waits longer.
     private static let orphanGraceSeconds: UInt64 = 3
 
-    init(roles: RoleTable, instance: UInt64, log: Log) {
+    init(
+        roles: RoleTable, instance: UInt64, childrenLimit: Descriptors.Limit, log: Log
+    ) {
         self.roles = roles
         self.instance = instance
+        self.childrenLimit = childrenLimit
         self.log = log
     }
 
@@ -155,6 +160,8 @@ struct ForkPoint {
     private func becomeRole(_ place: Place) -> Never {
         let identity = place.identity(pid: getpid())
         ProcessTitle.set(identity.title)
+        // lowering it cannot fail, and a child with more than it was given would do as well
+        try? childrenLimit.set()
         let log = Log(identity: identity, level: self.log.level, format: self.log.format)
         let context = ChildContext(
             identity: identity, instance: instance,

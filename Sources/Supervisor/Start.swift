@@ -25,7 +25,9 @@ struct Start {
     consuming func run() throws(StartFailure) -> Int32 {
         CFork_begin()
         let instance = try system { () throws(SystemError) in try Random.next() }
-        var forkPoint = ForkPoint(roles: roles, instance: instance, log: log)
+        let limit = try system { () throws(SystemError) in try DescriptorRoom.take() }
+        var forkPoint = ForkPoint(
+            roles: roles, instance: instance, childrenLimit: limit.given, log: log)
 
         let handedOver = try takeDescriptors(&forkPoint.descriptors)
 
@@ -33,6 +35,7 @@ struct Start {
         guard let bundle = try loader.run(&forkPoint) else { return ExitCode.stopped }
         let settings = try readSettings(bundle)
         log = settings.log(of: log.identity)
+        if let lack = limit.lack(workers: settings.limits.workers) { log.warning(lack) }
 
         let lockStep = StoreLock(path: settings.header.lockPath, log: log)
         let patience = settings.limits.drainMilliseconds + StoreLock.graceMilliseconds
@@ -89,6 +92,36 @@ struct Start {
             throw StartFailure(
                 exitCode: ExitCode.system, sentence: "the system refused: \(error)", log: log)
         }
+    }
+}
+
+/// The descriptors that the supervisor may have open: two for each child. The soft limit is only a
+/// habit, for programs that use select(2), which the supervisor does not: it takes what it may. Its
+/// children get the limit that prongd was given; the queue raises its own.
+struct DescriptorRoom {
+    let given: Descriptors.Limit
+
+    /// A link and a pidfd.
+    private static let perChild: UInt64 = 2
+    /// Standard ones, lock, bundle, sockets, the loop's own, the queue's, and what is open for a
+    /// moment.
+    private static let beside: UInt64 = 32
+
+    static func take() throws(SystemError) -> DescriptorRoom {
+        let given = try Descriptors.Limit.current()
+        var all = given
+        all.soft = given.hard
+        try all.set()
+        return DescriptorRoom(given: given)
+    }
+
+    /// What to tell an operator who wants more workers than there is room for.
+    func lack(workers: UInt32) -> String? {
+        let needed = Self.perChild * UInt64(workers) + Self.beside
+        guard needed > given.hard else { return nil }
+        return "\(workers) workers need \(needed) descriptors and prongd may have \(given.hard): "
+            + "some cannot be forked; raise the hard limit (ulimit -Hn, LimitNOFILE=), or have "
+            + "fewer workers"
     }
 }
 

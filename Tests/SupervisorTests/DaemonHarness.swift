@@ -39,9 +39,12 @@ final class Daemon {
             ?? candidates[0]
     }
 
-    func start(extra: [String: String] = [:]) throws {
+    /// - Parameter limits: options of the shell's `ulimit`, set before the daemon starts.
+    func start(extra: [String: String] = [:], limits: [String] = []) throws {
         process = Process()
-        process.executableURL = Self.program
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        let ulimits = limits.map { "ulimit \($0) && " }.joined()
+        process.arguments = ["-c", ulimits + "exec \"$0\"", Self.program.path]
         process.environment = environment.merging(extra) { $1 }
         let log = folder.appendingPathComponent("stderr.log")
         if !FileManager.default.fileExists(atPath: log.path) {

@@ -138,6 +138,32 @@ import Testing
         try daemon.expect("ready") { daemon.text("stderr.log").contains("and the queue serve") }
     }
 
+    @Test func `a low soft limit of descriptors bounds neither the pool nor its children`() throws {
+        let daemon = try Daemon(workers: 60, spawn: 20_000)
+        try daemon.start(limits: ["-Sn 100"])
+        try daemon.expect("ready") { daemon.text("stderr.log").contains("and the queue serve") }
+        let limit = { (pid: Int32) -> [Substring] in
+            let text = (try? String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)) ?? ""
+            let line = text.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+            return line?.split(separator: " ").dropFirst(3).prefix(2).map { $0 } ?? []
+        }
+        let own = limit(daemon.pid)
+        #expect(own.first == own.last && own.first != "100", "\(own)")
+        let child = limit(try #require(daemon.workerPid(60)))
+        #expect(child == ["100", own.last ?? ""], "\(child)")
+        daemon.signal(SIGTERM)
+        try daemon.expectExit(0)
+    }
+
+    @Test func `too low a hard limit of descriptors is said, with what to do`() throws {
+        let daemon = try Daemon(workers: 60)
+        try daemon.start(limits: ["-n 100"])
+        try daemon.expect("the warning") {
+            daemon.text("stderr.log").contains(
+                "60 workers need 152 descriptors and prongd may have")
+        }
+    }
+
     @Test func `a stopped supervisor blames nobody when it goes on`() throws {
         let daemon = try Daemon(stuck: 1500)
         try daemon.startAndWait()
