@@ -18,8 +18,9 @@ final class ChildHandle {
 
     /// A child that leaves so much unread is stuck, and its heartbeat will say so.
     private static let waitingMax = 4096
-    /// Reports read in one turn, so that a child that floods its link delays nobody.
-    private static let reportsPerTurn = 64
+    /// Packets read in one turn, whatever is in them, so that a child that floods its link delays
+    /// nobody.
+    private static let packetsPerTurn = 64
 
     init(_ key: ChildKey, _ child: NewChild, _ loop: EventLoop) throws(SystemError) {
         self.key = key
@@ -61,7 +62,8 @@ final class ChildHandle {
     func hear(all: Bool = false) -> Heard {
         var heard = Heard()
         var room = [UInt8](repeating: 0, count: SupervisorLinkFrame.bytesPerFrame + 1)
-        while linkWatch != nil, all || heard.reports.count < Self.reportsPerTurn {
+        var packets = 0
+        while linkWatch != nil, all || packets < Self.packetsPerTurn {
             let count = recv(link.number, &room, room.count, CInt(MSG_DONTWAIT))
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { break }
@@ -70,6 +72,7 @@ final class ChildHandle {
                 linkWatch = nil
                 break
             }
+            packets += 1
             note(Array(room[..<count]), &heard)
         }
         return heard

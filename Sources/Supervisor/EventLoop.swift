@@ -64,6 +64,11 @@ final class EventLoop {
     /// What children said is read before time is judged: a report that is there in time counts.
     private static let timerPriority: Int64 = 100
 
+    /// A link that had so many turns within a period rests until its end. Children say little: a
+    /// heartbeat a second, and a word now and then.
+    private static let linkPeriodMicroseconds: UInt64 = 100_000
+    private static let linkTurnsPerPeriod: UInt32 = 50
+
     init() throws(SystemError) {
         try Self.check("sd_event_new", sd_event_new(&event))
     }
@@ -99,6 +104,11 @@ final class EventLoop {
                 return 0
             }, watch.userdata)
         try Self.check("sd_event_add_io", result)
+        // A link that always has something would hold up the timers for ever: they come after
+        // all reports.
+        let limited = sd_event_source_set_ratelimit(
+            watch.source, Self.linkPeriodMicroseconds, Self.linkTurnsPerPeriod)
+        try Self.check("sd_event_source_set_ratelimit", limited)
         return watch
     }
 

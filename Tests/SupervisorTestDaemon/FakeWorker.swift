@@ -1,6 +1,7 @@
 // Beats, and misbehaves as the file worker-SLOT.mode says: "crash" at its start, "mute" (its loop
 // hangs without a heartbeat), "late" (never ready), "deaf" (ignores the order to stop), "linger"
-// (has work left when its supervisor is gone).
+// (has work left when its supervisor is gone), "babble" (sends what is no report, without end),
+// "chatter" (sends heartbeats, without end).
 
 import Glibc
 import Kernel
@@ -29,6 +30,8 @@ struct FakeWorker {
             var wanted = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
             poll(&wanted, 1, beatMilliseconds)
             if mode == "mute" { hang() }
+            if mode == "babble" { flood([0xFF]) }
+            if mode == "chatter" { chatter() }
             link.send(.heartbeat(Heartbeat()))
             switch link.poll() {
             case .nothing: break
@@ -56,6 +59,15 @@ struct FakeWorker {
             return false
         case .worker, .workersComplete, .figures: return false
         }
+    }
+
+    /// Until the supervisor ends it.
+    private func flood(_ packet: [UInt8]) -> Never {
+        while true { _ = send(link.descriptor, packet, packet.count, CInt(MSG_NOSIGNAL)) }
+    }
+
+    private func chatter() -> Never {
+        while true { link.send(.heartbeat(Heartbeat())) }
     }
 
     @inline(never)

@@ -164,6 +164,29 @@ import Testing
         }
     }
 
+    @Test(arguments: ["babble", "chatter"])
+    func `a child that floods its link holds up nobody`(mode: String) throws {
+        let daemon = try Daemon(drain: 500)
+        try daemon.startAndWait()
+        try daemon.write("worker-1.mode", mode)
+        if mode == "babble" {
+            try daemon.expect("its word") {
+                daemon.text("stderr.log").contains("what is no report")
+            }
+        }
+        kill(try #require(daemon.workerPid(2)), SIGKILL)
+        try daemon.expect("the other's successor") {
+            daemon.text("rows.log").contains("slot=2 gen=2")
+        }
+        daemon.signal(SIGUSR1)
+        try daemon.expect("its state") {
+            daemon.text("stderr.log").contains("state: queue (gen 1)")
+        }
+        // it is deaf, so its time to stop must be seen to be over
+        daemon.signal(SIGTERM)
+        try daemon.expectExit(0)
+    }
+
     @Test func `a stopped supervisor blames nobody when it goes on`() throws {
         let daemon = try Daemon(stuck: 1500)
         try daemon.startAndWait()
