@@ -85,7 +85,9 @@ struct Places {
     private func checkStore(_ path: String, _ faults: inout Faults) {
         let key = ["store", "path"]
         var about = stat()
-        guard stat(path, &about) == 0 else { return }
+        guard stat(path, &about) == 0 else {
+            return checkMissingStore(path, SystemError("stat", errno: errno), &faults)
+        }
         guard about.st_mode & S_IFMT == S_IFREG else {
             return add(
                 key, "\(path) is not a regular file", "name another", exitCode: LoadExit.store,
@@ -98,16 +100,40 @@ struct Places {
                 "give uid \(geteuid()) the right to, or name another",
                 exitCode: reason.errno == EACCES ? LoadExit.permission : LoadExit.store, &faults)
         }
-        guard about.st_size > 0, let head = try? firstBytes(of: path, StoreHeader.byteCount),
-            let refusal = StoreHeader.refusal(of: head)
-        else { return }
-        add(
-            key, "\(path) \(refusal)", "", exitCode: LoadExit.store, &faults)
+        guard about.st_size > 0 else { return checkLoneLog(path, &faults) }
+        do throws(SystemError) {
+            let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
+            let head = try MemoryFile.read(file.number, limit: StoreHeader.byteCount)
+            guard let refusal = StoreHeader.refusal(of: head) else { return }
+            add(key, "\(path) \(refusal)", "", exitCode: LoadExit.store, &faults)
+        } catch {
+            add(
+                key, "\(path) cannot be read: \(error.reason)", "see to the disk, or name another",
+                exitCode: LoadExit.store, &faults)
+        }
     }
 
-    private func firstBytes(of path: String, _ count: Int) throws(SystemError) -> [UInt8] {
-        let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
-        return try MemoryFile.read(file.number, limit: count)
+    /// No store is there, which is well where one can be made: not in the place of a link to
+    /// nothing, and not beside the log of another.
+    private func checkMissingStore(_ path: String, _ error: SystemError, _ faults: inout Faults) {
+        var link = stat()
+        if error.errno == ENOENT, lstat(path, &link) != 0 { return checkLoneLog(path, &faults) }
+        // A directory that is closed or not one has been complained about.
+        if error.errno == EACCES || error.errno == ENOTDIR { return }
+        let isLink = error.errno == ENOENT
+        add(
+            ["store", "path"],
+            "\(path) " + (isLink ? "is a link to nothing" : "cannot be used: \(error.reason)"),
+            "name the store itself", exitCode: LoadExit.store, &faults)
+    }
+
+    private func checkLoneLog(_ path: String, _ faults: inout Faults) {
+        let log = path + "-wal"
+        var about = stat()
+        guard stat(log, &about) == 0, about.st_size > 0 else { return }
+        add(
+            ["store", "path"], "\(path) is missing or empty, but its log \(log) is not",
+            "put the store back, or move the log away", exitCode: LoadExit.store, &faults)
     }
 
     private func resolveGroup(_ settings: inout Settings, _ faults: inout Faults) {

@@ -24,7 +24,22 @@ package enum StoreHeader {
             return "is another program's database; it was left untouched: name another"
         }
         let found = number(head, versionPlace)
-        return found > version ? newer(Int64(found)) : nil
+        if found > version { return newer(Int64(found)) }
+        guard isIntact(head) else {
+            return "is damaged: its first bytes are not as SQLite writes them; it was left "
+                + "untouched: put a copy in its place"
+        }
+        return nil
+    }
+
+    /// The fields that SQLite itself refuses to work with when they are not so: the page size, the
+    /// file format's versions, the payload fractions, the layout and encoding of its own tables.
+    private static func isIntact(_ head: [UInt8]) -> Bool {
+        let page = Int(head[16]) << 8 | Int(head[17])
+        let isPage = page == 1 || page >= 512 && page & (page - 1) == 0
+        return isPage && (1...2).contains(head[18]) && (1...2).contains(head[19])
+            && head[21...23].elementsEqual([64, 32, 32])
+            && number(head, 44) <= 4 && number(head, 56) <= 3
     }
 
     package static func newer(_ found: Int64) -> String {

@@ -186,6 +186,7 @@ import WireFormat
     /// A store's first bytes with these fields.
     private func storeHead(application: UInt32, version: UInt32) -> [UInt8] {
         var head = Array("SQLite format 3\0".utf8) + [UInt8](repeating: 0, count: 4080)
+        head.replaceSubrange(16..<24, with: [16, 0, 2, 2, 0, 64, 32, 32])
         for (place, value) in [(60, version), (68, application)] {
             for byte in 0..<4 {
                 head[place + byte] = UInt8(truncatingIfNeeded: value >> (24 - 8 * byte))
@@ -205,6 +206,36 @@ import WireFormat
         folder.write("prong.db", storeHead(application: 7, version: 1))
         #expect(failure("")?.exitCode == 74)
         #expect(failure("")?.lines[0].contains("another program's database") == true)
+    }
+
+    /// Where, and what a damaged header has there.
+    static let damages: [(place: Int, byte: UInt8)] = [
+        (16, 0), (17, 7), (18, 9), (19, 0), (21, 0), (44, 1), (56, 0xFF),
+    ]
+
+    @Test(arguments: damages)
+    func `a store whose header is damaged is refused by the check`(place: Int, byte: UInt8) {
+        var head = storeHead(application: StoreHeader.applicationID, version: 1)
+        head[place] = byte
+        folder.write("prong.db", head)
+        #expect(failure("")?.exitCode == 74)
+        #expect(failure("")?.lines.count == 1)
+        #expect(failure("")?.lines.first?.contains("prong.db is damaged") == true)
+    }
+
+    @Test func `a log without its store, and a link to no store, are refused by the check`() {
+        folder.write("prong.db-wal", "words that are jobs")
+        #expect(failure("")?.exitCode == 74)
+        #expect(failure("")?.lines.first?.contains("prong.db-wal is not") == true)
+        folder.write("prong.db", "")
+        #expect(failure("")?.exitCode == 74)
+        let path = folder.path
+        unlink(path + "/prong.db")
+        unlink(path + "/prong.db-wal")
+        #expect(failure("") == nil)
+        symlink(path + "/nowhere.db", path + "/prong.db")
+        #expect(failure("")?.exitCode == 74)
+        #expect(failure("")?.lines.first?.contains("a link to nothing") == true)
     }
 
     private static let places =
