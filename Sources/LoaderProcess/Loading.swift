@@ -56,27 +56,34 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
             uid: request.uid,
             environment: { name in request.environment(name).flatMap { $0.isEmpty ? nil : $0 } })
     }
+    let root = try tree(try text(path), of: shown)
+    // What is wrong with the text does not hide what is wrong with the files that it names.
+    let reading = SettingsReader.readAll(root, places: places)
+    var settings = reading.settings
     var faults = Faults()
-    var settings: Settings
-    let root: ConfigurationNode
-    let bytes = try text(path)
-    do throws(SettingsError) {
-        root = try ConfigurationText.parse(bytes)
-        settings = try SettingsReader.read(root, places: places)
-    } catch {
-        faults.add(error.complaints, in: shown)
-        try faults.check()
-        throw LoadFailure(exitCode: LoadExit.bug, lines: ["the configuration was refused silently"])
-    }
-    let written = WrittenKeys(file: shown, root: root)
+    faults.add(reading.complaints, in: shown)
+    let written = WrittenKeys(file: shown, root: root, complaints: reading.complaints)
     var files = TargetFiles(written: written, directory: path.map(absoluteDirectory) ?? "/")
     files.check(&settings, &faults)
     Places(
-        makesDirectories: request.makesDirectories, defaults: try? places.get(), written: written
+        makesDirectories: request.makesDirectories && reading.complaints.isEmpty,
+        defaults: try? places.get(), written: written
     ).check(&settings, &faults)
     try faults.check()
     return LoadedConfiguration(
         settings: settings, configPath: path, sources: files.sources, uses: files.uses)
+}
+
+/// - Throws: the first syntax error alone.
+private func tree(_ bytes: [UInt8], of shown: String) throws(LoadFailure) -> ConfigurationNode {
+    do throws(SettingsError) {
+        return try ConfigurationText.parse(bytes)
+    } catch {
+        var faults = Faults()
+        faults.add(error.complaints, in: shown)
+        try faults.check()
+        throw LoadFailure(exitCode: LoadExit.bug, lines: ["the configuration was refused silently"])
+    }
 }
 
 private func configPath(_ request: LoadRequest) -> String? {

@@ -16,15 +16,21 @@ struct Places {
 
     func check(_ settings: inout Settings, _ faults: inout Faults) {
         let socket = settings.listen.socketPath
+        let socketKey = ["listen", "socket"]
         let socketMode = defaults?.socketFolderMode ?? DefaultPlaces.ownerOnly
-        checkDirectory(
-            of: socket, made: socket == defaults?.socketPath ? socketMode : nil,
-            key: ["listen", "socket"], missing: LoadExit.unavailable, &faults)
+        if written.isSound(socketKey) {
+            checkDirectory(
+                of: socket, made: socket == defaults?.socketPath ? socketMode : nil,
+                key: socketKey, missing: LoadExit.unavailable, &faults)
+        }
         let store = settings.store.path
-        checkDirectory(
-            of: store, made: store == defaults?.storePath ? DefaultPlaces.ownerOnly : nil,
-            key: ["store", "path"], missing: LoadExit.store, &faults)
-        checkStore(store, &faults)
+        let storeKey = ["store", "path"]
+        if written.isSound(storeKey) {
+            checkDirectory(
+                of: store, made: store == defaults?.storePath ? DefaultPlaces.ownerOnly : nil,
+                key: storeKey, missing: LoadExit.store, &faults)
+            checkStore(store, &faults)
+        }
         resolveGroup(&settings, &faults)
     }
 

@@ -83,6 +83,8 @@ struct TargetFiles {
     private mutating func checkDescriptors(
         _ target: inout Settings.Target, _ key: [String], _ faults: inout Faults
     ) {
+        // None is a fault of the text.
+        guard !target.descriptorPaths.isEmpty else { return uses.append([]) }
         target.descriptorPaths = target.descriptorPaths.map(absolute)
         var files: [Int] = []
         for (index, path) in target.descriptorPaths.enumerated() {

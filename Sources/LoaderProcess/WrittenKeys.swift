@@ -7,6 +7,16 @@ struct WrittenKeys {
     /// As the user named it.
     let file: String
     let root: ConfigurationNode
+    /// What is wrong with the text itself.
+    var complaints: [Complaint] = []
+
+    /// Whether a key's value is what the user meant. A fault in the text may be a misspelt key:
+    /// then a default that would stand in for it is not judged.
+    func isSound(_ key: [String]) -> Bool {
+        if complaints.isEmpty { return true }
+        let name = key.joined(separator: ".")
+        return place(of: key, nil) != nil && !complaints.contains { $0.key == name }
+    }
 
     /// A fault of a key: `["targets", "etcd", "ca"]`. A key that the text does not have (its
     /// default is at fault) has no place.

@@ -238,6 +238,50 @@ import WireFormat
         #expect(failure("")?.lines.first?.contains("a link to nothing") == true)
     }
 
+    @Test func `faults of the text and of the files that it names are told together`() throws {
+        let text = """
+            [listen]
+            socket = "/nowhere/at/all/p.sock"
+            group = "no-such-group"
+            [store]
+            path = "FOLDER/p.db"
+            [worker]
+            in_fligt = 4
+            [targets.t]
+            address = "127.0.0.1:1"
+            descriptors = ["none.binpb"]
+            ca = "none.pem"
+            [targets.u]
+            address = 7
+            descriptors = []
+            service_config = "none.json"
+            """
+        let path = folder.write("all.toml", text.replacing("FOLDER", with: folder.path))
+        let found = try #require(failure(request(path)))
+        #expect(found.exitCode == 78)
+        for line in [2, 3, 7, 10, 11, 13, 14, 15] {
+            let count = found.lines.count { $0.hasPrefix("\(path):\(line):") }
+            #expect(count == 1, "line \(line): \(found.lines)")
+        }
+        #expect(found.lines.count == 8, "\(found.lines)")
+    }
+
+    @Test(arguments: [
+        "sockt = \"/a/p.sock\"", "socket = 7", "socket = \"p.sock\"", "mode = \"0999\"",
+    ])
+    func `a default that stands in for a faulty key is not judged`(line: String) {
+        let path = folder.write("f.toml", "[listen]\n\(line)\n[store]\npath = \"/nowhere/p.db\"\n")
+        let environment = [
+            "XDG_RUNTIME_DIR": folder.path + "/no", "XDG_STATE_HOME": folder.path + "/no",
+        ]
+        let found = failure(request(path, environment, uid: 1000, makes: true))
+        #expect(found?.exitCode == 78)
+        #expect(found?.lines.count == 2, "\(found as Any)")
+        #expect(found?.lines.first?.hasPrefix("\(path):2:") == true, "\(found as Any)")
+        #expect(found?.lines.last?.hasPrefix("\(path):4:") == true, "\(found as Any)")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/no"))
+    }
+
     private static let places =
         "listen.socket = \"FOLDER/p.sock\"\nstore.path = \"FOLDER/p.db\"\n"
     private static let target = places + "[targets.\"a.b\"]\naddress = \"a:1\"\n"
