@@ -29,6 +29,8 @@ final class BodyStream {
     }
 
     let connection: UnixConnection
+    /// When it was opened, as outages are counted.
+    let openedAt: OutageCount.Mark
     private var chunk: [UInt8] = []
     private var outgoing: [UInt8]
     private var sentBytes = 0
@@ -40,8 +42,9 @@ final class BodyStream {
     private var head: ResponseHead?
     private var refusalBody: [UInt8] = []
 
-    init(_ connection: UnixConnection, _ request: Request) {
+    init(_ connection: UnixConnection, _ request: Request, openedAt: OutageCount.Mark) {
         self.connection = connection
+        self.openedAt = openedAt
         outgoing = request.chunkedHeadBytes
     }
 

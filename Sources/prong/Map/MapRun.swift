@@ -20,8 +20,6 @@ struct MapRun {
     static let idleSeconds = 5.0
     /// Bodies open at once.
     static let bodiesMax = 16
-    /// Connections lost in a row, without an answer between them, before the daemon is given up.
-    static let lossesMax = 3
 
     let place: SocketPlace
     let request: Request
@@ -43,7 +41,7 @@ struct MapRun {
     var places = 0
     var outstanding = 0
     var outstandingBytes = 0
-    var losses = 0
+    var outages = OutageCount()
     var lost = LineRanges()
     /// Why no more lines are taken.
     var stop: Failure?

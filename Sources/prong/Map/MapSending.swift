@@ -63,7 +63,8 @@ extension MapRun {
 
     private mutating func newBody() throws(Failure) -> BodyStream {
         let limit = Deadline.after(seconds: Client.answerSeconds)
-        let body = BodyStream(try UnixConnection.connect(to: place, until: limit), request)
+        let connection = try UnixConnection.connect(to: place, until: limit)
+        let body = BodyStream(connection, request, openedAt: outages.mark)
         bodies.append(body)
         return body
     }

@@ -6,7 +6,7 @@ extension MapRun {
         for event in events {
             switch event {
             case .answer(let answer, let line):
-                losses = 0
+                outages.noteAnswer()
                 settle(answer, line)
             case .ended where body.unanswered == 0: remove(body)
             case .ended: lose(body, "the daemon ended its answer without one for this line")
@@ -57,8 +57,8 @@ extension MapRun {
     }
 
     private mutating func lose(_ body: BodyStream, _ problem: String) {
-        losses += 1
-        guard isRepeatable, losses <= Self.lossesMax else { return drop(body, problem) }
+        outages.noteLoss(openedAt: body.openedAt)
+        guard isRepeatable, !outages.isOver else { return drop(body, problem) }
         remove(body)
         again += body.unansweredLines.reversed()
     }
@@ -66,7 +66,7 @@ extension MapRun {
     private mutating func drop(_ body: BodyStream, _ problem: String) {
         remove(body)
         for line in body.unansweredLines { abandon(line, problem) }
-        if losses > Self.lossesMax {
+        if outages.isOver {
             stop = stop ?? Failure(.temporary, "the connection was lost again and again")
         }
     }
