@@ -68,4 +68,39 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.output == MapTests.lines(0..<lost))
     }
+
+    @Test func `a line that was sent before the daemon went for good is named, not called unsent`()
+        throws
+    {
+        let path = makeTemporaryFolder() + "/s.sock"
+        let listener = listen(at: path)
+        let connections = Counter()
+        Thread.detachNewThread {
+            while true {
+                let fd = accept(listener, nil, nil)
+                guard fd >= 0 else { return }
+                let connection = FakeConnection(fd: fd)
+                _ = connection.readHead()
+                if connections.next() == 1 {
+                    connection.answer(200, methodsAnswer)
+                } else {
+                    _ = connection.readChunk()
+                    unlink(path)
+                    close(listener)
+                    close(fd)
+                    return
+                }
+            }
+        }
+        let running = RunningProng(["map", "Shout", "--key", "run"], socket: path)
+        try running.input.write(contentsOf: Data("{\"n\":1}\n".utf8))
+        #expect(eventually { running.outputSoFar.contains("no answer for line 1") })
+        try running.input.close()
+        let outcome = running.finish()
+        #expect(outcome.status == 69)
+        #expect(!outcome.output.contains("it was not sent"), "\(outcome.output)")
+        #expect(
+            outcome.errors.contains("no answer for line 1; they may have been accepted"),
+            "\(outcome.errors)")
+    }
 }

@@ -19,14 +19,16 @@ extension MapRun {
 
     private mutating func sendAgain() {
         while let line = again.last {
-            if let stop {
-                abandon(line, stop.sentence)
-            } else if open != nil || bodies.count < Self.bodiesMax {
-                send(line.payload ?? [], line)
-            } else {
-                return
-            }
+            guard stop != nil || open != nil || bodies.count < Self.bodiesMax else { return }
             again.removeLast()
+            do throws(Failure) {
+                if let stop { throw stop }
+                try send(line.payload ?? [], line)
+            } catch {
+                stop = stop ?? error
+                // It was sent before and may have been accepted.
+                abandon(line, error.sentence)
+            }
         }
     }
 
@@ -41,24 +43,23 @@ extension MapRun {
         case .job(let payload, let number):
             outstanding += 1
             outstandingBytes += payload.count
-            send(
-                payload,
-                SentLine(
-                    place: place, number: number, bytes: payload.count,
-                    payload: isRepeatable ? payload : nil))
+            let line = SentLine(
+                place: place, number: number, bytes: payload.count,
+                payload: isRepeatable ? payload : nil)
+            do throws(Failure) {
+                try send(payload, line)
+            } catch {
+                stop = stop ?? error
+                giveUp(line, "it was not sent: the daemon is gone")
+            }
         }
     }
 
-    private mutating func send(_ payload: [UInt8], _ line: SentLine) {
-        do throws(Failure) {
-            let body = if let open { open } else { try newBody() }
-            body.append(payload, line)
-            if body.isFull { body.finishBody() }
-            lastLine = .after(seconds: Self.idleSeconds)
-        } catch {
-            stop = stop ?? error
-            giveUp(line, "it was not sent: the daemon is gone")
-        }
+    private mutating func send(_ payload: [UInt8], _ line: SentLine) throws(Failure) {
+        let body = if let open { open } else { try newBody() }
+        body.append(payload, line)
+        if body.isFull { body.finishBody() }
+        lastLine = .after(seconds: Self.idleSeconds)
     }
 
     private mutating func newBody() throws(Failure) -> BodyStream {

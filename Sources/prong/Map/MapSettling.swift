@@ -77,7 +77,7 @@ extension MapRun {
         giveUp(line, problem)
     }
 
-    /// The line's result says that there is none.
+    /// The line's result says that there is none. For a line that was sent, see `abandon`.
     mutating func giveUp(_ line: SentLine, _ problem: String) {
         forget(line)
         progress.failed += 1
