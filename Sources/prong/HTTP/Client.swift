@@ -3,7 +3,8 @@
 // sends nothing twice unless the request says that it may.
 
 final class Client {
-    /// How long an answer may take to begin, in seconds, and each of its pieces to follow.
+    /// How long an answer may take to begin, in seconds, and each of its pieces to follow. In a
+    /// wait, which may take longer, the daemon is asked after so long whether it still answers.
     static let answerSeconds = 10.0
     /// Answers are bounded by the daemon's `max_response`; this bounds what is not prong.
     static let bodyBytesMax = 512 * 1024 * 1024
@@ -14,10 +15,15 @@ final class Client {
     private var connection: UnixConnection?
     /// Nothing may last longer, whatever the request says (`prong health`).
     private let overall: Deadline
+    /// `answerSeconds`, but for tests of waits.
+    private let patience: Double
 
-    init(_ place: SocketPlace, overall: Deadline = .never) {
+    init(
+        _ place: SocketPlace, overall: Deadline = .never, patience: Double = answerSeconds
+    ) {
         self.place = place
         self.overall = overall
+        self.patience = patience
     }
 
     /// Makes one exchange.
@@ -55,15 +61,44 @@ final class Client {
         var transfer = Transfer(request.wireBytes)
         while !transfer.isDone {
             let limit = transfer.hasBegun ? limit(seconds) : begin
-            do {
-                try transfer.step(connection, until: limit)
-            } catch {
-                throw fault(error)
-            }
+            try step(&transfer, connection, until: limit)
         }
         if transfer.closes { self.connection = nil }
         guard let head = transfer.head else { throw .nonsense("the answer has no head") }
         return Response(head: head, body: transfer.body)
+    }
+
+    /// Waits for the next piece. A daemon that is silent for long may be busy with what was asked,
+    /// or stand still: then it answers nobody.
+    private func step(
+        _ transfer: inout Transfer, _ connection: UnixConnection, until deadline: Deadline
+    ) throws(AttemptFault) {
+        var limit = deadline.earlier(.after(seconds: patience))
+        var isSilent = false
+        while true {
+            do {
+                return try transfer.step(connection, until: limit)
+            } catch {
+                guard error.isTimeout, !deadline.hasPassed else { throw fault(error) }
+            }
+            guard !isSilent else { throw .failure(standstill) }
+            isSilent = !answersHealth()
+            // An answer that came while we asked elsewhere is an answer.
+            limit = deadline.earlier(.after(seconds: isSilent ? 0 : patience))
+        }
+    }
+
+    /// Whether the daemon answers on another connection, be it that it is not well.
+    private func answersHealth() -> Bool {
+        let other = Client(place, overall: overall)
+        return (try? other.exchange(.get("/healthz"), within: patience)) != nil
+    }
+
+    private var standstill: Failure {
+        Failure(
+            .unavailable,
+            "the daemon at \(place.path) stands still: it does not even answer whether it is well; "
+                + "what was asked may or may not have happened; see its log")
     }
 
     private func limit(_ seconds: Double?) -> Deadline {
@@ -118,6 +153,10 @@ private struct Transfer {
         case connection(ConnectionFault)
         case cutInside
         case nonsense(String)
+
+        var isTimeout: Bool {
+            if case .connection(.timedOut) = self { true } else { false }
+        }
     }
 
     private var pending: ArraySlice<UInt8>
