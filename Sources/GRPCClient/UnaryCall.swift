@@ -36,6 +36,16 @@ package struct UnaryResult: Equatable, Sendable {
     package var end: CallEnd
     /// The response; nil if none came, which a failed call never has and an OK one always.
     package var response: [UInt8]?
+
+    /// C-core leaves it to its users to see that a server said OK and sent nothing.
+    fileprivate init(_ end: CallEnd, _ response: [UInt8]?) {
+        self.end = end
+        guard end.status == .ok else { return }
+        self.response = response
+        guard response == nil else { return }
+        self.end.status = .internal
+        self.end.message = "the server answered OK without a message"
+    }
 }
 
 /// A unary call under way; good for nothing but cancelling it.
@@ -135,7 +145,7 @@ final class UnaryOperation: Completion {
         }
         let end = readEnd(client, channel: channel)
         let response = client.pointee.response.map { message(in: $0) }
-        let result = UnaryResult(end: end, response: end.status == .ok ? response : nil)
+        let result = UnaryResult(end, response)
         // The object is free before the callback runs, which often starts the next call.
         serial &+= 1
         CGRPC_client_reset(client)

@@ -58,6 +58,21 @@ import Testing
         }
     }
 
+    @Test func `OK without a message is an error of the server, not an empty response`() throws {
+        try Loopback.run { loopback in
+            let path = "/test.Service/Nothing"
+            loopback.server.handleUnary(path) { call, _ in
+                call.finish(.ok, trailers: [MetadataField("x-end", "yes")])
+            }
+            let request = UnaryRequest(path: path, message: [1], waitsForReady: true)
+            let result = try loopback.call(request, on: loopback.channel())
+            #expect(result.end.status == .internal)
+            #expect(result.end.message == "the server answered OK without a message")
+            #expect(result.end.trailers.contains(MetadataField("x-end", "yes")))
+            #expect(result.response == nil)
+        }
+    }
+
     @Test func `a path that nobody serves is unimplemented`() throws {
         try Loopback.run { loopback in
             let request = UnaryRequest(path: "/no.Such/Method", message: [], waitsForReady: true)
