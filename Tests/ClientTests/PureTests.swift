@@ -325,8 +325,11 @@ import Testing
             try result(#"{"line":1,"state":"succeeded","responses":[1]}"#)
                 == .succeeded(Array("[1]".utf8)))
         #expect(
-            try result(#"{"line":1,"error":{"code":"x"}}"#) == .failed(Array(#"{"code":"x"}"#.utf8))
-        )
+            try result(#"{"line":1,"error":{"code":"x"}}"#)
+                == .refused(Array(#"{"code":"x"}"#.utf8)))
+        #expect(
+            try result(#"{"line":1,"state":"failed","error":{"code":"x"}}"#)
+                == .failed(Array(#"{"code":"x"}"#.utf8)))
         #expect(
             try result(#"{"line":1,"state":"succeeded","responseBase64":"AA=="}"#)
                 == .succeeded(Array(#"{"responseBase64":"AA=="}"#.utf8)))

@@ -188,6 +188,25 @@ struct ClientProgramTests {
         }
     }
 
+    @Test func `the place of a fault is the user's own, in a submit and in a map`() throws {
+        try withPool { daemon, _ in
+            let submitted = try daemon.prong("submit", method, "{\"txet\":1}")
+            #expect(submitted.code == 65)
+            #expect(submitted.errorOutput.contains("(line 1, column 2)"), "\(submitted)")
+            let nothing = try daemon.prong("submit", method, "null")
+            #expect(nothing.errorOutput.contains("(line 1, column 1)"), "\(nothing)")
+            let second = try daemon.prong("submit", method, "{\n \"txet\":1}")
+            #expect(second.errorOutput.contains("(line 2, column 2)"), "\(second)")
+            let mapped = try daemon.prong("map", method, input: "{}\nnull\n\n{\"txet\":1}\n")
+            #expect(mapped.code == 1)
+            let lines = mapped.output.split(separator: "\n").map(String.init)
+            try #require(lines.count == 3, "\(mapped)")
+            #expect(lines[1].contains("\"line 2: request: ") && lines[1].contains("(column 1)"))
+            #expect(lines[2].contains("\"line 4: request.txet: "), "\(lines[2])")
+            #expect(lines[2].contains("(column 2)"), "\(lines[2])")
+        }
+    }
+
     @Test func `methods and describe show the service`() throws {
         try withPool { daemon, _ in
             let methods = try daemon.prong("methods", "*Echo*")

@@ -42,6 +42,18 @@ func errorJSON(_ code: String, _ message: String) -> [UInt8] {
     Array("{\"code\":\(quote(code)),\"message\":\(quote(message))}".utf8)
 }
 
+/// The text with another value of a top-level member; as it was if it has none of that name.
+func replacingMember(_ name: String, of json: [UInt8], with value: [UInt8]) -> [UInt8] {
+    var scanner = JSONScanner(json)
+    let literal = Array(quote(name).utf8)
+    var found: Range<Int>?
+    let whole: Void? = try? scanner.eachMember { (key, place) throws(JSONFault) in
+        if json[key].elementsEqual(literal) { found = place }
+    }
+    guard whole != nil, let found else { return json }
+    return json[..<found.lowerBound] + value + json[found.upperBound...]
+}
+
 /// The text of a top-level member, exactly as it came; nil if it is missing or null.
 func rawMember(_ name: String, of json: [UInt8]) -> [UInt8]? {
     var scanner = JSONScanner(json)

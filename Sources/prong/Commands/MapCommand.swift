@@ -71,7 +71,7 @@ struct MapCommand: ParsableCommand {
             output: OutputQueue(fd: STDOUT_FILENO),
             isOrdered: !unordered, isRepeatable: options.key != nil,
             resultForm: MapResultForm(
-                isNumbered: number, isBinary: options.binary, client: client))
+                isNumbered: number, isBinary: options.binary, place: form.place, client: client))
         try run.run()
     }
 }

@@ -31,13 +31,15 @@ struct SubmitCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let request = try requestMember()
+        let beginning = try jobBeginning()
         let client = socket.client()
         let response = try client.exchange(
             methodText: called.method,
-            { name throws(Failure) in job(name, request) },
+            { name throws(Failure) in job(name, beginning) },
             within: Client.answerSeconds)
-        guard response.isSuccess else { throw Refusal(response).failure(json: true) }
+        guard response.isSuccess else {
+            throw Refusal(response).failure(json: true, place: place)
+        }
         if json { return try printJSON(response.body) }
         guard let id = try client.readJSON(response)["id"]?.text else {
             throw Failure(.unavailable, "the daemon's answer holds no id")
@@ -45,10 +47,13 @@ struct SubmitCommand: ParsableCommand {
         try printLines([printable(id)])
     }
 
-    private func requestMember() throws(Failure) -> [UInt8] {
+    private var place: RequestPlace { options.binary ? .base64 : .json }
+
+    /// The job's beginning, up to the end of its request.
+    private func jobBeginning() throws(Failure) -> [UInt8] {
         if options.binary {
             let text = Base64.encode(try RequestInput.read(given.request))
-            return Array("\"requestBase64\":\"\(text)\"".utf8)
+            return Array("\(place.prefix)\(text)\"".utf8)
         }
         let text = try RequestInput.readJSONText(given.request)
         do {
@@ -57,16 +62,16 @@ struct SubmitCommand: ParsableCommand {
             throw Failure(
                 .refused, "the request is no JSON: \(error.problem) at byte \(error.offset + 1)")
         }
-        return Array("\"request\":".utf8) + text
+        return Array(place.prefix.utf8) + text
     }
 
-    private func job(_ name: MethodName, _ member: [UInt8]) -> Request {
+    private func job(_ name: MethodName, _ beginning: [UInt8]) -> Request {
         let key = options.key.map { ",\"key\":\(quote($0))" } ?? ""
         let rest = options.jobMembers(name, batch: batch) + key + "}"
         return Request(
             method: .post, target: "/v1/jobs",
             headers: [Header("Content-Type", "application/json")],
-            body: [UInt8(ascii: "{")] + member + Array(rest.utf8),
+            body: beginning + Array(rest.utf8),
             isRepeatable: options.key != nil)
     }
 }

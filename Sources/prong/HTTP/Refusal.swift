@@ -57,11 +57,13 @@ struct Refusal: Equatable {
     }
 
     /// The failure of a command whose answer this is.
-    /// - Parameter json: whether standard error gets the error's JSON instead of a sentence.
-    func failure(json: Bool) -> Failure {
+    /// - Parameters:
+    ///   - json: whether standard error gets the error's JSON instead of a sentence.
+    ///   - place: where the user's request stood in what was sent, if not by itself.
+    func failure(json: Bool, place: RequestPlace? = nil) -> Failure {
         guard json else { return Failure(exitStatus, sentence) }
         guard status == 504, let job, !isTargets else {
-            return Failure(exitStatus, "", json: self.json)
+            return Failure(exitStatus, "", json: place?.own(self.json) ?? self.json)
         }
         return Failure(
             exitStatus, "job \(job) goes on; its end is told by: prong wait \(job)",

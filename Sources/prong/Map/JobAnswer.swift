@@ -5,8 +5,10 @@ struct JobAnswer: Equatable {
     enum Result: Equatable {
         /// The response's JSON.
         case succeeded([UInt8])
-        /// The error's JSON.
+        /// The error's JSON: the job ended with it.
         case failed([UInt8])
+        /// The error's JSON: the line became no job.
+        case refused([UInt8])
         /// The wait was over before the job's end.
         case unfinished
     }
@@ -65,7 +67,7 @@ struct JobAnswer: Equatable {
 
         func result(id: String?) -> Result {
             guard let state else {
-                return error.map { .failed(Array($0)) } ?? .unfinished
+                return error.map { .refused(Array($0)) } ?? .unfinished
             }
             let name = unquote(state)
             guard let known = JobState(rawValue: name), known.isFinal else { return .unfinished }

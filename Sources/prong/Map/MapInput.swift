@@ -72,6 +72,8 @@ struct MapInput {
 
 /// How a line becomes a job.
 struct JobForm {
+    /// What refusals of such jobs mean by a column.
+    let place: RequestPlace
     private let prefix: [UInt8]
     private let members: [UInt8]
     private let keyPrefix: String?
@@ -79,7 +81,8 @@ struct JobForm {
 
     /// - Parameter members: what every job has, as `CallOptions.jobMembers` gives it.
     init(members: String, keyPrefix: String?, isBinary: Bool) {
-        prefix = Array((isBinary ? "{\"requestBase64\":\"" : "{\"request\":").utf8)
+        place = isBinary ? .base64 : .json
+        prefix = Array(place.prefix.utf8)
         self.members = Array(((isBinary ? "\"" : "") + members).utf8)
         self.keyPrefix = keyPrefix
         self.isBinary = isBinary

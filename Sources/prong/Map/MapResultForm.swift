@@ -5,6 +5,8 @@
 struct MapResultForm {
     let isNumbered: Bool
     let isBinary: Bool
+    /// Where the line stands in what is sent for it.
+    let place: RequestPlace
     /// A connection of its own, beside the streams.
     let client: Client
 
@@ -16,6 +18,9 @@ struct MapResultForm {
     func result(_ answer: JobAnswer, _ number: Int) throws(Failure) -> Result {
         switch answer.result {
         case .failed(let error): return Result(text: failure(error, number), isFailure: true)
+        case .refused(let error):
+            let own = place.own(error, line: number)
+            return Result(text: failure(own, number), isFailure: true)
         case .succeeded(let response):
             guard isBinary else { return success(response, number) }
             return try bytes(answer.id ?? "", number)
