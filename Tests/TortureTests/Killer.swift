@@ -1,5 +1,5 @@
-// Kills processes of a daemon at random moments, or asks them to leave, and starts again what nobody
-// else would.
+// Kills processes of a daemon at random moments, or asks them to leave, and starts again what
+// nobody else would.
 import DaemonHarness
 import Foundation
 import SeededRandom
