@@ -38,13 +38,15 @@ package enum Backoff {
     }
 }
 
-/// Times within a window that slides.
+/// Times within a window that slides, and times to come.
 package struct RecentTimes: Equatable, Sendable {
+    /// Sorted.
     private(set) var times: [UInt64] = []
 
-    mutating func add(_ time: UInt64) {
-        drop(before: time)
-        times.append(time)
+    mutating func add(_ time: UInt64, at now: UInt64) {
+        drop(before: now)
+        let later = times.lastIndex { $0 <= time }.map { $0 + 1 } ?? 0
+        times.insert(time, at: later)
     }
 
     mutating func drop(before now: UInt64) {
@@ -52,7 +54,8 @@ package struct RecentTimes: Equatable, Sendable {
         times.removeAll { $0 < first }
     }
 
-    /// The earliest time at which fewer than `limit` are in the window.
+    /// A time, not before the given one, that can be added with at most `limit` in any window: it
+    /// is more than a window behind the last but `limit`, so no window that holds it reaches there.
     func allows(_ limit: Int, at time: UInt64) -> UInt64 {
         guard times.count >= limit else { return time }
         return max(time, times[times.count - limit] + Backoff.windowMilliseconds + 1)

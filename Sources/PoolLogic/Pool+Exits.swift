@@ -60,7 +60,7 @@ extension Pool {
         let readyFor = child.readyAt.map { now - min(now, $0) } ?? 0
         if readyFor >= Backoff.usefulLifeMilliseconds { self[key.name].crashes = 0 }
         self[key.name].crashes += 1
-        if key.name == .queue { queueDeaths.add(now) }
+        if key.name == .queue { queueDeaths.add(now, at: now) }
     }
 
     private mutating func say(_ key: ChildKey, _ cause: WorkerEnd, _ isCrash: Bool) {
@@ -87,7 +87,8 @@ extension Pool {
             due += Backoff.milliseconds(crashes: slot.crashes, of: name, random: moment.random)
             if name != .queue, gone.readyAt == nil || slot.crashes > 1 {
                 due = futileForks.allows(Backoff.futileForksMax, at: due)
-                futileForks.add(now)
+                // the fork is counted when it is made: many that wait must not come together
+                futileForks.add(due, at: now)
             }
         }
         schedule(name, at: due, moment)

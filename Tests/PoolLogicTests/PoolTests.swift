@@ -1,5 +1,6 @@
 // What the pool does when children come, stay silent and go.
 
+import SeededRandom
 import Testing
 
 @testable import PoolLogic
@@ -73,6 +74,51 @@ import Testing
         }
         #expect(driver.forks.count < 60)
         #expect(driver.forks.allSatisfy { $0.name <= .worker(crashing) && $0.name != .queue })
+    }
+
+    /// The most of these times that lie within one minute.
+    private func mostInAMinute(_ times: [UInt64]) -> Int {
+        times.indices.map { first in
+            times[first...].count { $0 <= times[first] + Backoff.windowMilliseconds }
+        }.max() ?? 0
+    }
+
+    /// Lets workers die at birth until `end`, half of them at once, half a little later; when each
+    /// was forked. From deadline to deadline, and never longer than the supervisor's own tick.
+    private func crash(
+        _ crew: ClosedRange<UInt32>, of driver: inout PoolDriver, until end: UInt64,
+        dice: inout SeededRandom
+    ) -> [UInt64] {
+        var forkedAt: [UInt64] = []
+        while driver.now < end {
+            driver.effects = []
+            for slot in crew where driver.pool[.worker(slot)].child != nil && dice.chance(50) {
+                driver.die(driver.key(slot), signal: 6)
+            }
+            driver.send(.heartbeat(driver.queueKey))
+            forkedAt += driver.forks.map { _ in driver.now }
+            driver.effects = []
+            if !driver.jump(before: driver.now + 1000) {
+                driver.now += 1000
+                driver.send(.tick)
+            }
+            forkedAt += driver.forks.map { _ in driver.now }
+        }
+        return forkedAt
+    }
+
+    @Test(arguments: UInt64(1)...20)
+    func `in no minute are more than 30 forks for nothing, however large the pool`(seed: UInt64) {
+        var dice = SeededRandom(seed: seed)
+        var driver = PoolDriver(workers: 120)
+        driver.random = SeededRandom(seed: seed)
+        driver.send(.begin)
+        driver.send(.ready(driver.queueKey))
+        let forkedAt = crash(
+            1...120, of: &driver, until: driver.now + 600_000, dice: &dice)
+        #expect(mostInAMinute(forkedAt) <= Backoff.futileForksMax)
+        // nor are they fewer than they may be: nobody waits for nothing
+        #expect(forkedAt.count >= 9 * Backoff.futileForksMax)
     }
 
     @Test func `a sick pool does not delay a healthy worker's replacement`() {
