@@ -54,6 +54,11 @@ package struct RecentTimes: Equatable, Sendable {
         times.removeAll { $0 < first }
     }
 
+    /// What is to come comes so much later.
+    mutating func postpone(after now: UInt64, by milliseconds: UInt64) {
+        times = times.map { $0 > now ? $0 + milliseconds : $0 }
+    }
+
     /// A time, not before the given one, that can be added with at most `limit` in any window: it
     /// is more than a window behind the last but `limit`, so no window that holds it reaches there.
     func allows(_ limit: Int, at time: UInt64) -> UInt64 {

@@ -94,6 +94,7 @@ extension Pool {
         log(
             .warning,
             "the supervisor stood still for \(missed) ms; nobody is blamed for silence in it")
+        postponeForks(after: lastMoment, until: now)
         for name in names {
             change(name) { child in
                 child.lastHeard += missed
@@ -103,6 +104,20 @@ extension Pool {
                 ending.nextAt += missed
                 self[name].state = .killed(child, ending)
             }
+        }
+    }
+
+    /// Forks that were to be spread over the missed time must not all be made at its end: the first
+    /// of them is made now, and all others keep their distance from it.
+    private mutating func postponeForks(after moment: UInt64, until now: UInt64) {
+        let missed = workers.compactMap { slot -> UInt64? in
+            if case .backingOff(let until) = slot.state, until > moment { until } else { nil }
+        }
+        guard let first = missed.min(), first < now else { return }
+        futileForks.postpone(after: moment, by: now - first)
+        for name in workers.map(\.name) {
+            guard case .backingOff(let until) = self[name].state, until > moment else { continue }
+            self[name].state = .backingOff(until: until + now - first)
         }
     }
 

@@ -121,6 +121,21 @@ import Testing
         #expect(forkedAt.count >= 9 * Backoff.futileForksMax)
     }
 
+    @Test func `forks that a standstill held up are not made all at its end`() {
+        var dice = SeededRandom(seed: 7)
+        var driver = PoolDriver(workers: 120)
+        driver.send(.begin)
+        driver.send(.ready(driver.queueKey))
+        _ = crash(1...120, of: &driver, until: driver.now + 5_000, dice: &dice)
+        driver.now += 3_600_000
+        driver.effects = []
+        driver.send(.tick)
+        #expect(driver.forks.count <= Backoff.futileForksMax)
+        let forkedAt = crash(
+            1...120, of: &driver, until: driver.now + 300_000, dice: &dice)
+        #expect(mostInAMinute(forkedAt) <= Backoff.futileForksMax)
+    }
+
     @Test func `a sick pool does not delay a healthy worker's replacement`() {
         var driver = PoolDriver.running(workers: 8)
         for _ in 1...2000 {
