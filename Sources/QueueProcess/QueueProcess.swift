@@ -17,6 +17,7 @@ import WireFormat
 /// The role's main: returns the exit code.
 package func runQueue(_ context: consuming ChildContext) -> Int32 {
     raiseDescriptorLimit()
+    Scheduling.preferThroughput()
     let start: QueueStart
     do throws(StartFailure) {
         start = try QueueStart(context)

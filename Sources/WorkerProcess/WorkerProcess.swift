@@ -14,6 +14,7 @@ import WireFormat
 
 /// The role's main; returns the exit code.
 package func runWorker(_ context: consuming ChildContext) -> Int32 {
+    Scheduling.preferThroughput()
     let log = context.log
     let settings: Settings
     let link: QueueLink

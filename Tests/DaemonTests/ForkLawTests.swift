@@ -48,6 +48,18 @@ struct ForkLawTests {
         }
     }
 
+    /// SCHED_BATCH, by number (sched(7)); the supervisor must answer a death at once.
+    @Test func `the queue and the workers run in batches, the supervisor does not`() throws {
+        try withPool { daemon, _ in
+            try load(daemon)
+            let queue = try daemon.queuePid()
+            for pid in [queue] + (try daemon.workers().map(\.pid)) {
+                #expect(sched_getscheduler(pid) == 3)
+            }
+            #expect(sched_getscheduler(daemon.supervisor) == 0)
+        }
+    }
+
     @Test func `the supervisor needs at most 10 MiB`() throws {
         try withPool { daemon, _ in
             try load(daemon)
