@@ -16,6 +16,8 @@ package final class Channel {
     private(set) var core: OpaquePointer?
     private var watch: ConnectivityWatch?
     private var lastPeer = ""
+    /// Of the last call: it needs no second look.
+    var lastPath = ""
 
     /// Connects only when asked to: by a call, or by `watchState`.
     package init(

@@ -68,7 +68,11 @@ extension Channel {
         _ request: borrowing UnaryRequest, onEnd: @escaping (UnaryResult) -> Void
     ) throws(CallError) -> UnaryCall {
         guard let core else { throw .refused("the channel is closed") }
-        guard isLegalPath(request.path) else { throw .illegalPath(request.path) }
+        // mostly the path of the call before
+        if request.path != lastPath {
+            guard isLegalPath(request.path) else { throw .illegalPath(request.path) }
+            lastPath = request.path
+        }
         for field in request.metadata { try field.check() }
         let operation = queue.takeUnaryCall()
         do throws(CallError) {

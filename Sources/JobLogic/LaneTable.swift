@@ -64,6 +64,10 @@ package struct LaneTable: Sendable {
         index(id).map { lanes[$0].window.isBehind(position) } ?? true
     }
 
+    func wantsFetch(at place: Int) -> Bool {
+        lanes[place].target != nil && lanes[place].window.wantsFetch
+    }
+
     mutating func change(_ id: LaneID, _ body: (inout Lane) -> Void) {
         guard let index = index(id) else { return }
         body(&lanes[index])
@@ -80,13 +84,13 @@ package struct LaneTable: Sendable {
 
     var count: Int { lanes.count }
 
-    /// The lane whose turn it is.
-    mutating func nextInTurn() -> Lane {
-        let lane = lanes[turn % lanes.count]
-        turn = (turn + 1) % lanes.count
-        return lane
+    /// The place of the lane whose turn it is.
+    mutating func nextInTurn() -> Int {
+        let place = turn % lanes.count
+        turn = (place + 1) % lanes.count
+        return place
     }
 
-    /// How many lanes have something that could go now, were a worker free.
-    var busyCount: Int { lanes.reduce(0) { $0 + ($1.queuedInMemory > 0 ? 1 : 0) } }
+    /// Whether anything could go now, were a worker free.
+    var hasBusyLane: Bool { lanes.indices.contains { lanes[$0].queuedInMemory > 0 } }
 }

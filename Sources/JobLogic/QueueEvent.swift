@@ -22,7 +22,8 @@ package struct Lease: Hashable, Sendable {
 
 package enum QueueEvent: Sendable {
     // callers
-    indirect case submit(Token, Submission)
+    /// Several at once cost less each than one by one: a twentieth of a job's acceptance.
+    case submit([(token: Token, submission: Submission)])
     indirect case call(Token, DirectOrder)
     case callerGone(Token)
     case act(Token, JobID, JobAction)

@@ -4,11 +4,10 @@
 
 extension QueueLogic {
     mutating func dispatch() {
-        guard lanes.count > 0, workers.hasFreePlace, lanes.busyCount > 0 else { return }
+        guard lanes.count > 0, workers.hasFreePlace, lanes.hasBusyLane else { return }
         var idle = 0
         while idle < lanes.count, workers.hasFreePlace {
-            let lane = lanes.nextInTurn()
-            idle = serve(lane) ? 0 : idle + 1
+            idle = serve(lanes.nextInTurn()) ? 0 : idle + 1
         }
     }
 
@@ -17,47 +16,53 @@ extension QueueLogic {
         trouble == nil && recovery.isOver && !isDraining && !configuration.isSafeMode
     }
 
-    private mutating func serve(_ lane: Lane) -> Bool {
-        guard let target = lane.target, lane.queuedInMemory > 0, !lane.isPaused, !isDraining
+    /// - Parameter place: of the lane in its table; the lane itself is large to copy.
+    private mutating func serve(_ place: Int) -> Bool {
+        guard let target = lanes.lanes[place].target, lanes.lanes[place].queuedInMemory > 0,
+            !lanes.lanes[place].isPaused, !isDraining
         else { return false }
+        let id = lanes.lanes[place].id
         let limit = configuration.targets[target].maxInFlight
-        guard limit == 0 || lane.inFlight < limit else { return false }
-        if let call = nextDirect(before: lane) {
+        guard limit == 0 || lanes.lanes[place].inFlight < limit else { return false }
+        if let call = nextDirect(at: place) {
             guard let worker = workers.freest(target: target, isDurable: false) else {
                 return false
             }
-            send(call, on: lane, to: worker)
+            send(call, on: id, to: worker)
             return true
         }
-        guard mayDispatchDurable, !lane.window.isEmpty,
+        guard mayDispatchDurable, !lanes.lanes[place].window.isEmpty,
             let worker = workers.freest(target: target, isDurable: true)
         else { return false }
-        return startNextJob(of: lane, with: worker)
+        startNextJob(of: id, target, with: worker)
+        return true
     }
 
     /// The lane's first direct call, unless a durable job of higher priority waits.
-    private func nextDirect(before lane: Lane) -> UInt64? {
-        guard let number = lane.directQueue.first, let call = direct[number] else { return nil }
-        guard mayDispatchDurable, let first = lane.window.first, let job = live[first.key] else {
-            return number
-        }
+    private func nextDirect(at place: Int) -> UInt64? {
+        guard let number = lanes.lanes[place].directQueue.first, let call = direct[number]
+        else { return nil }
+        guard mayDispatchDurable, let first = lanes.lanes[place].window.first,
+            let job = live[first.key]
+        else { return number }
         return call.order.priority >= job.job.order.priority ? number : nil
     }
 
-    private mutating func startNextJob(of lane: Lane, with worker: WorkerIdentity) -> Bool {
-        let job = takeFirst(of: lane.id)
+    private mutating func startNextJob(
+        of lane: LaneID, _ target: Int, with worker: WorkerIdentity
+    ) {
+        let job = takeFirst(of: lane)
         let key = job.key
         if job.job.isOverdue(at: now.wallMilliseconds) {
             change(job, .expired)
-            settle(job)
-            return true
+            return settle(job)
         }
         let isMarked = !job.job.order.safety.isSafe
-        let pid = workers[worker]?.pid ?? 0
+        let pid = workers.pid(of: worker) ?? 0
         change(job, .dispatched(worker: worker, pid: pid, marked: isMarked))
         let lease = Lease(number: key.rawValue, attempt: job.job.progress.attemptCount)
-        hold(lease, by: worker, lane: lane.id)
-        observeWait(job.job, lane)
+        hold(lease, by: worker, lane: lane)
+        observeWait(job, target)
         if isMarked {
             job.phase = .marking(worker)
             pending.append(
@@ -69,10 +74,9 @@ extension QueueLogic {
                     key: key, purpose: .mark))
         } else {
             job.phase = .running(worker)
-            lanes.change(lane.id) { $0.unmarkedRunning += 1 }
+            lanes.change(lane) { $0.unmarkedRunning += 1 }
             queueDispatch(job, lease, to: worker)
         }
-        return true
     }
 
     private mutating func takeFirst(of lane: LaneID) -> LiveJob {
@@ -83,11 +87,11 @@ extension QueueLogic {
         return job
     }
 
-    private mutating func observeWait(_ job: Job, _ lane: Lane) {
-        guard job.progress.attemptCount == 1 else { return }
-        let waited = max(0, now.wallMilliseconds - job.order.submittedAtMilliseconds)
+    private mutating func observeWait(_ job: LiveJob, _ target: Int) {
+        guard job.job.progress.attemptCount == 1 else { return }
+        let waited = max(0, now.wallMilliseconds - job.job.order.submittedAtMilliseconds)
         effects.append(
-            .observed(.wait(target: lane.target, nanoseconds: UInt64(waited) * 1_000_000)))
+            .observed(.wait(target: target, nanoseconds: UInt64(waited) * 1_000_000)))
     }
 
     /// A mark is on disk: the call may leave, if its worker is still there.
@@ -97,7 +101,7 @@ extension QueueLogic {
         }
         noteStored(job, update)
         let lease = Lease(number: update.key.rawValue, attempt: job.job.progress.attemptCount)
-        guard let holder = workers[worker], holder.isLinked, job.cancels.isEmpty, !isDraining,
+        guard workers.isLinked(worker), job.cancels.isEmpty, !isDraining,
             !job.job.isOverdue(at: now.wallMilliseconds)
         else {
             // it never left, so it is as if it had not been dispatched
@@ -116,7 +120,7 @@ extension QueueLogic {
         let tokens = job.takeCancels()
         if !tokens.isEmpty { change(job, .cancel) }
         if job.diskState == .queued, job.job.progress.state == .queued {
-            noteTimes(of: job.job)
+            noteTimes(of: job)
             settlePlace(job)
         } else {
             settle(job, tokens: tokens)
@@ -150,7 +154,7 @@ extension QueueLogic {
     }
 
     mutating func flushAcknowledgements() {
-        for (worker, leases) in acknowledgements where workers[worker]?.isLinked == true {
+        for (worker, leases) in acknowledgements where workers.isLinked(worker) {
             effects.append(.acknowledge(worker, leases))
         }
         acknowledgements.removeAll(keepingCapacity: true)
@@ -174,14 +178,14 @@ extension QueueLogic {
                 request: job.requests.first ?? []))
     }
 
-    private mutating func send(_ number: UInt64, on lane: Lane, to worker: WorkerIdentity) {
+    private mutating func send(_ number: UInt64, on lane: LaneID, to worker: WorkerIdentity) {
         guard var call = direct[number] else { return }
-        lanes.change(lane.id) { $0.directQueue.removeFirst() }
+        lanes.change(lane) { $0.directQueue.removeFirst() }
         call.attempts += 1
         call.phase = .running(worker)
         direct[number] = call
         let lease = Lease(number: number, attempt: call.attempts)
-        hold(lease, by: worker, lane: lane.id)
+        hold(lease, by: worker, lane: lane)
         outgoing[worker, default: []].append(
             Dispatch(
                 lease: lease, target: call.order.target, method: call.order.method,

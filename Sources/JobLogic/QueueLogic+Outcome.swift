@@ -26,7 +26,8 @@ extension QueueLogic {
         observe(outcome, job)
         if !tokens.isEmpty { finishCancel(job) }
         settle(
-            job, acknowledge: (worker, outcome.lease), tokens: tokens,
+            job, acknowledge: LiveJob.Acknowledgement(worker: worker, lease: outcome.lease),
+            tokens: tokens,
             response: outcome.code == StatusCode.ok ? outcome.response : nil)
     }
 
@@ -89,14 +90,8 @@ extension QueueLogic {
 
     /// Whether a change that waits for the disk acknowledges the lease.
     private func isOnItsWay(_ lease: Lease, of worker: WorkerIdentity) -> Bool {
-        guard live[lease.key]?.phase == .committing else { return false }
-        let acknowledges = { (change: PendingChange) -> Bool in
-            guard change.key == lease.key, case .settle(let who?, _, _) = change.purpose else {
-                return false
-            }
-            return who == (worker, lease)
-        }
-        return inCommit.contains(where: acknowledges) || pending.contains(where: acknowledges)
+        guard let job = live[lease.key], job.phase == .committing else { return false }
+        return job.acknowledgement == LiveJob.Acknowledgement(worker: worker, lease: lease)
     }
 
     // MARK: handed back, or lost

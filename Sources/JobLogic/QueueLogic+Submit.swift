@@ -53,7 +53,7 @@ extension QueueLogic {
             counts.add(1, order.lane, job.job.progress.state)
             effects.append(.accepted(token, order.id, replayed: false))
             effects.append(.observed(.submitted(target: lanes.target(of: order.lane))))
-            noteTimes(of: job.job)
+            noteTimes(job.job.progress, job.job.order)
             // most of a long queue stays on disk: not even made here
             guard job.job.progress.state == .queued,
                 !lanes.isBehindWindow(order.position, of: order.lane)
@@ -124,16 +124,20 @@ extension QueueLogic {
     }
 
     /// When the timers have to ring at the latest for this job.
-    mutating func noteTimes(of job: Job) {
-        switch job.progress.state {
+    mutating func noteTimes(of job: LiveJob) {
+        noteTimes(job.job.progress, job.job.order)
+    }
+
+    private mutating func noteTimes(_ progress: borrowing JobProgress, _ order: JobOrder) {
+        switch progress.state {
         case .scheduled:
-            if let due = job.progress.notBeforeMilliseconds {
+            if let due = progress.notBeforeMilliseconds {
                 nextDueMilliseconds = min(nextDueMilliseconds ?? .max, due)
             }
         case .queued: break
         case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: return
         }
-        if let expiry = job.order.expiresAtMilliseconds, !job.progress.isExpiryLifted {
+        if let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted {
             nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)
         }
     }

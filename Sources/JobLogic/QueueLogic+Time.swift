@@ -83,13 +83,14 @@ extension QueueLogic {
 
     mutating func wantWindows() {
         guard recovery.isOver, trouble == nil, !isDraining else { return }
-        for lane in lanes.lanes where lane.target != nil && lane.window.wantsFetch {
-            lanes.change(lane.id) { $0.window.beginFetch() }
+        for place in lanes.lanes.indices where lanes.wantsFetch(at: place) {
+            let id = lanes.lanes[place].id
+            let limits = lanes.lanes[place].window.limits
             effects.append(
                 .fetch(
-                    lane.id, after: lane.window.cursor,
-                    limit: max(1, lane.window.limits.jobs / 2),
-                    byteLimit: lane.window.limits.bytes / 2))
+                    id, after: lanes.lanes[place].window.cursor, limit: max(1, limits.jobs / 2),
+                    byteLimit: limits.bytes / 2))
+            lanes.change(id) { $0.window.beginFetch() }
         }
     }
 
@@ -153,7 +154,9 @@ extension QueueLogic {
     }
 
     /// Changes that a commit under way or the next one carries.
-    package var hasUncommitted: Bool { !pending.isEmpty || !inCommit.isEmpty }
+    package var hasUncommitted: Bool {
+        !pending.isEmpty || !inCommit.isEmpty || !onDisk.isEmpty
+    }
 
     /// Before the supervisor has named the workers, each that it will name may hold an outcome.
     mutating func reportDrained() {

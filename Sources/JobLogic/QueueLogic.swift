@@ -78,6 +78,15 @@ final class LiveJob {
     var phase: Phase
     /// Who waits for a cancel of it to be heard.
     var cancels: [Token] = []
+    /// While `committing`: the call whose outcome this is, and who is told when it is on disk.
+    var acknowledgement: Acknowledgement?
+    var told: [Token] = []
+
+    /// Whose outcome waits for the disk.
+    struct Acknowledgement: Equatable {
+        var worker: WorkerIdentity
+        var lease: Lease
+    }
 
     init(
         job: Job, requests: [[UInt8]]?, policy: MethodPolicy?, diskState: JobState, phase: Phase
@@ -119,9 +128,8 @@ struct PendingChange {
     enum Purpose {
         case accept(Token, policy: MethodPolicy)
         case mark
-        /// Progress; then whom to acknowledge and to answer.
-        case settle(
-            acknowledge: (WorkerIdentity, Lease)?, tokens: [Token], response: [UInt8]?)
+        /// Progress; then whom to acknowledge and to answer, which the job knows.
+        case settle(LiveJob)
         case delete(Token, from: JobState)
         case housekeeping
     }
@@ -151,6 +159,8 @@ package struct QueueLogic: ~Copyable {
     // the store
     var pending: [PendingChange] = []
     var inCommit: [PendingChange] = []
+    /// On disk, and `committed` is not handled yet.
+    var onDisk: [PendingChange] = []
     package internal(set) var trouble: StoreTrouble?
     var loads: [JobKey: [LoadPurpose]] = [:]
     /// Outcomes of jobs that are still being read.
@@ -220,7 +230,8 @@ package struct QueueLogic: ~Copyable {
 
     private mutating func apply(_ event: QueueEvent) {
         switch event {
-        case .submit(let token, let submission): submit(submission, token)
+        case .submit(let asked):
+            for one in asked { submit(one.submission, one.token) }
         case .call(let token, let order): call(order, token)
         case .callerGone(let token): abandon(token)
         case .act(let token, let id, let action): act(action, on: id, token)

@@ -66,6 +66,14 @@ package struct WorkerTable: Equatable, Sendable {
         index(identity).map { workers[$0] }
     }
 
+    // Parts of a worker: all of it is large to copy.
+
+    func pid(of identity: WorkerIdentity) -> Int32? { index(identity).map { workers[$0].pid } }
+
+    func isLinked(_ identity: WorkerIdentity) -> Bool {
+        index(identity).map { workers[$0].isLinked } ?? false
+    }
+
     package mutating func add(_ identity: WorkerIdentity, pid: Int32) {
         guard index(identity) == nil else { return }
         workers.append(QueueWorker(identity: identity, pid: pid))
@@ -86,16 +94,19 @@ package struct WorkerTable: Equatable, Sendable {
     ) -> WorkerIdentity? {
         var best: WorkerIdentity?
         var most = 0
-        for worker in workers where worker.readyTargets.contains(target) {
-            let count = isDurable ? worker.freeDurablePlaces : worker.freePlaces
-            guard count > most else { continue }
+        for place in workers.indices {
+            let count =
+                isDurable ? workers[place].freeDurablePlaces : workers[place].freePlaces
+            guard count > most, workers[place].readyTargets.contains(target) else { continue }
             most = count
-            best = worker.identity
+            best = workers[place].identity
         }
         return best
     }
 
-    package var hasFreePlace: Bool { workers.contains { $0.freePlaces > 0 } }
+    package var hasFreePlace: Bool {
+        workers.indices.contains { workers[$0].freePlaces > 0 }
+    }
 
     package func isReady(target: Int) -> Bool {
         workers.contains { $0.isLinked && $0.readyTargets.contains(target) }

@@ -167,7 +167,8 @@ struct CallHandler {
         let caller = Caller(exchange, ownUid: ownUid)
         let submission = service.submission(
             request.options, method, [wire], caller.submitter,
-            timeoutMilliseconds: request.options.timeoutMilliseconds)
+            timeoutMilliseconds: request.options.timeoutMilliseconds,
+            now: Int64(Clock.wallMilliseconds()))
         service.engine.submit(submission) { result in
             switch result {
             case .failure(let refusal): exchange.respond(ConnectError(refusal))

@@ -22,12 +22,15 @@ final class CallableMethod: Sendable {
 /// A reference too: each job looks at its name and its schema.
 final class CatalogTarget: Sendable {
     let settings: Settings.Target
+    /// The settings' name: they are large to copy.
+    let name: String
     /// Shared by targets with the same descriptor sets.
     let schema: Int
     let methods: [String: CallableMethod]
 
     init(settings: Settings.Target, schema: Int, methods: [String: CallableMethod]) {
         self.settings = settings
+        name = settings.name
         self.schema = schema
         self.methods = methods
     }

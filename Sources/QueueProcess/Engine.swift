@@ -58,13 +58,20 @@ final class Engine {
 
     // MARK: what handlers ask
 
-    @discardableResult
-    func submit(
-        _ submission: Submission, _ answer: @escaping (SubmissionAnswer) -> Void
-    ) -> Token {
-        let token = waiters.add(.submission(answer))
-        handle(.submit(token, submission))
-        return token
+    func submit(_ submission: Submission, _ answer: @escaping (SubmissionAnswer) -> Void) {
+        handle(.submit([(waiters.add(.submission(answer)), submission)]))
+    }
+
+    /// Several at once, in their order; each is answered by itself.
+    func submit(_ lines: [SubmittedLine], for owner: any LineOwner) {
+        handle(
+            .submit(
+                lines.map { line in
+                    (
+                        waiters.add(.line(owner, place: line.place, bytes: line.bytes)),
+                        line.submission
+                    )
+                }))
     }
 
     func call(_ order: DirectOrder, _ answer: @escaping (CallEnd) -> Void) -> Token {
@@ -137,9 +144,7 @@ final class Engine {
         case .cancel(let worker, let leases): deliver(worker, .cancel(leases))
         case .replace(let worker): askReplace(worker)
         case .accepted(let token, let id, let replayed):
-            if case .submission(let answer)? = waiters.remove(token) {
-                answer(.success((id, replayed)))
-            }
+            accept(token, id, replayed)
         case .refused(let token, let refusal): refuse(token, refusal)
         case .acted(let token, let job):
             if case .action(let answer)? = waiters.remove(token) { answer(.success(job)) }
@@ -151,9 +156,20 @@ final class Engine {
         }
     }
 
+    private func accept(_ token: Token, _ id: JobID, _ isReplay: Bool) {
+        switch waiters.remove(token) {
+        case .submission(let answer): answer(.success((id, isReplay)))
+        case .line(let owner, let place, let bytes):
+            owner.take(.success((id, isReplay)), ofLineAt: place, bytes: bytes)
+        case .call, .action, nil: break
+        }
+    }
+
     private func refuse(_ token: Token, _ refusal: Refusal) {
         switch waiters.remove(token) {
         case .submission(let answer): answer(.failure(refusal))
+        case .line(let owner, let place, let bytes):
+            owner.take(.failure(refusal), ofLineAt: place, bytes: bytes)
         case .action(let answer): answer(.failure(refusal))
         case .call, nil: break
         }
@@ -201,8 +217,10 @@ final class Engine {
                     log.notice("the store can write again; jobs are accepted and dispatched")
                 }
                 needsSettling = false
-                handle(.committed(outcomes))
+                logic.noteOnDisk()
                 if logBytes > Engine.logBytesMax { checkpoint() }
+                commit()
+                handle(.committed(outcomes))
             case .failure(.syncFailed(let text)) where mustSettle:
                 // the successor stays up and tries again; nothing was accepted meanwhile
                 suspend(.failing(text))

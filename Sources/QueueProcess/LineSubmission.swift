@@ -14,7 +14,7 @@ import Ops
 import Schema
 import Settings
 
-final class LineSubmission {
+final class LineSubmission: LineOwner {
     private let service: Service
     private let exchange: Exchange
     private let caller: Caller
@@ -86,8 +86,13 @@ final class LineSubmission {
     // MARK: lines
 
     private func take(_ bytes: ByteBuffer) {
+        parser.readClock()
         lines.append(bytes)
-        while let line = lines.next() { takeLine(line) }
+        while let line = lines.next() {
+            takeLine(line)
+            if parsed.count == LineSubmission.linesAtOnce { submitParsed() }
+        }
+        submitParsed()
         pauseIfNeeded()
         flush()
     }
@@ -125,32 +130,42 @@ final class LineSubmission {
             return refuse(
                 ConnectError(.resourceExhausted, "the line is over `listen.max_request`"))
         }
-        submit(line.bytes, place)
+        read(line.bytes, place)
     }
 
-    private func submit(_ line: ByteBuffer, _ place: Int) {
-        var parsed: Result<Submission, ConnectError> = .failure(
-            ConnectError(.internal, "the line was not read"))
+    private func read(_ line: ByteBuffer, _ place: Int) {
         line.withUnsafeReadableBytes { bytes in
             do throws(ConnectError) {
-                parsed = .success(try parser.parse(bytes, caller.submitter))
+                let submission = try parser.parse(bytes, caller.submitter)
+                answers.append(.awaited)
+                outstanding += 1
+                outstandingBytes += bytes.count
+                parsed.append(
+                    SubmittedLine(submission: submission, place: place, bytes: bytes.count))
             } catch {
-                parsed = .failure(error)
+                refuse(error)
             }
         }
-        switch parsed {
-        case .failure(let error): refuse(error)
-        case .success(let submission):
-            answers.append(.awaited)
-            outstanding += 1
-            let size = line.readableBytes
-            outstandingBytes += size
-            service.engine.submit(submission) { [self] result in
-                outstanding -= 1
-                outstandingBytes -= size
-                finish(place, result)
-            }
-        }
+    }
+
+    /// Lines that were read and are not submitted yet: empty between two turns of the loop.
+    private var parsed: [SubmittedLine] = []
+    /// Enough to share a submission's cost; few enough that the first commit begins soon.
+    private static let linesAtOnce = 128
+
+    private func submitParsed() {
+        guard !parsed.isEmpty else { return }
+        var batch: [SubmittedLine] = []
+        swap(&batch, &parsed)
+        service.engine.submit(batch, for: self)
+        batch.removeAll(keepingCapacity: true)
+        swap(&batch, &parsed)
+    }
+
+    func take(_ answer: SubmissionAnswer, ofLineAt place: Int, bytes: Int) {
+        outstanding -= 1
+        outstandingBytes -= bytes
+        finish(place, answer)
     }
 
     private func refuse(_ error: ConnectError) {
@@ -231,7 +246,9 @@ final class LineSubmission {
     }
 
     private func endBody() {
+        parser.readClock()
         if let line = lines.rest() { takeLine(line) }
+        submitParsed()
         bodyHasEnded = true
         flush()
     }

@@ -262,10 +262,8 @@ final class IdentifierSource {
         sequence = JobKeySequence(after: largestKey)
     }
 
-    func next() -> JobID {
-        let key = sequence.next(
-            wallMilliseconds: Int64(Clock.wallMilliseconds()),
-            random: random.next())
+    func next(wallMilliseconds now: Int64) -> JobID {
+        let key = sequence.next(wallMilliseconds: now, random: random.next())
         return JobID(key: key, salt: random.next())
     }
 

@@ -12,14 +12,14 @@ import Settings
 extension Service {
     func submission(
         _ options: CallOptions, _ method: CallableMethod, _ requests: [[UInt8]],
-        _ submitter: Submitter, timeoutMilliseconds: Int64?
+        _ submitter: Submitter, timeoutMilliseconds: Int64?, now: Int64
     ) -> Submission {
-        let target = start.catalog.targets[method.target].settings
+        let target = start.catalog.targets[method.target].name
         let name = method.descriptor.fullName
         let order = JobOrder(
-            id: identifiers.next(), lane: lane(ofTarget: method.target), target: target.name,
-            method: name, priority: options.priority,
-            submittedAtMilliseconds: Int64(Clock.wallMilliseconds()),
+            id: identifiers.next(wallMilliseconds: now), lane: lane(ofTarget: method.target),
+            target: target, method: name, priority: options.priority,
+            submittedAtMilliseconds: now,
             expiresAtMilliseconds: options.expiresAtMilliseconds,
             timeoutMilliseconds: timeoutMilliseconds, submitter: submitter,
             idempotencyKey: options.key, batch: options.batch,
@@ -29,7 +29,7 @@ extension Service {
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
-                .of(method: name, target: target.name, requests: requests)
+                .of(method: name, target: target, requests: requests)
             },
             notBeforeMilliseconds: options.notBeforeMilliseconds, policy: method.policy)
     }
@@ -47,9 +47,16 @@ struct JobParser {
     let service: Service
     /// The lines of a body mostly name one method: looked up once.
     private var last: (name: String, target: String?, method: CallableMethod)?
+    /// When the jobs come in, wall clock: all lines of one read have the same time.
+    private var now: Int64
 
     init(service: Service) {
         self.service = service
+        now = Int64(Clock.wallMilliseconds())
+    }
+
+    mutating func readClock() {
+        now = Int64(Clock.wallMilliseconds())
     }
 
     mutating func parse(
@@ -57,8 +64,7 @@ struct JobParser {
     ) throws(ConnectError) -> Submission {
         let envelope: JobEnvelope
         do throws(EnvelopeFault) {
-            envelope = try JobEnvelopeReader.read(
-                text, now: Int64(Clock.wallMilliseconds()))
+            envelope = try JobEnvelopeReader.read(text, now: now)
         } catch {
             throw ConnectError(error)
         }
@@ -66,7 +72,7 @@ struct JobParser {
         let wire = try request(envelope, text, method)
         return service.submission(
             envelope.options, method, [wire], submitter,
-            timeoutMilliseconds: envelope.options.timeoutMilliseconds)
+            timeoutMilliseconds: envelope.options.timeoutMilliseconds, now: now)
     }
 
     private mutating func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {

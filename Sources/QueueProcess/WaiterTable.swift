@@ -11,8 +11,23 @@ import JobLogic
 
 enum Waiter {
     case submission((SubmissionAnswer) -> Void)
+    /// One of many: a closure for each would be an allocation for each.
+    case line(any LineOwner, place: Int, bytes: Int)
     case call((CallEnd) -> Void)
     case action((Result<Job?, Refusal>) -> Void)
+}
+
+/// One line of a body of many jobs, checked and ready.
+struct SubmittedLine {
+    let submission: Submission
+    /// Its place among the body's answers, and its size: given back with the answer.
+    let place: Int
+    let bytes: Int
+}
+
+/// Who submitted lines and takes their answers, one by one.
+protocol LineOwner: AnyObject {
+    func take(_ answer: SubmissionAnswer, ofLineAt place: Int, bytes: Int)
 }
 
 struct WaiterTable {

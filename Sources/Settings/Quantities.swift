@@ -71,10 +71,9 @@ enum ModeText {
 }
 
 /// A number and a unit, no space between; nil for anything else and for what overflows.
-private func amount(of text: String, unit: (String) -> Int64?) -> Int64? {
+private func amount(of text: String, unit: (Substring) -> Int64?) -> Int64? {
     let digits = text.utf8.prefix(while: isDigit)
-    guard let number = decimal(Substring(digits)),
-        let factor = unit(String(text.utf8.dropFirst(digits.count)) ?? "")
+    guard let number = decimal(Substring(digits)), let factor = unit(text[digits.endIndex...])
     else { return nil }
     let (product, overflow) = number.multipliedReportingOverflow(by: factor)
     return overflow ? nil : product

@@ -25,13 +25,16 @@ extension QueueWorld {
         ids.append(order.id)
         ledger.submitted(token, order.id)
         handle(
-            .submit(
-                token,
-                Submission(
-                    order: order, requests: [Array(repeating: 1, count: bytes)],
-                    fingerprint: key.map { _ in CallFingerprint(high: 1, low: 1) },
-                    notBeforeMilliseconds: delay.map { now.wallMilliseconds + $0 },
-                    policy: Sample.policy(safety))))
+            .submit([
+                (
+                    token,
+                    Submission(
+                        order: order, requests: [Array(repeating: 1, count: bytes)],
+                        fingerprint: key.map { _ in CallFingerprint(high: 1, low: 1) },
+                        notBeforeMilliseconds: delay.map { now.wallMilliseconds + $0 },
+                        policy: Sample.policy(safety))
+                )
+            ]))
         return (order.id, token)
     }
 

@@ -146,6 +146,10 @@ final class QueueWorld {
     func planCommit() {
         guard isCommitPlanned, !isCommitting else { return }
         isCommitPlanned = false
+        startCommit()
+    }
+
+    private func startCommit() {
         guard let batch = logic.takeBatch() else { return }
         isCommitting = true
         writer.append(.commit(batch))
@@ -215,7 +219,13 @@ final class QueueWorld {
 
     private func deliver(_ event: QueueEvent) {
         switch event {
-        case .committed: isCommitting = false
+        case .committed:
+            isCommitting = false
+            // the next batch may go before what this one set off, or after it
+            if random.chance(50) {
+                logic.noteOnDisk()
+                startCommit()
+            }
         case .commitFailed:
             isCommitting = false
             retryIsDue = true
