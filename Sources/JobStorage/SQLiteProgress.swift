@@ -13,6 +13,7 @@ final class SQLiteProgress {
         var key: Int64
         var state: Int64
         var notBefore: Int64?
+        var forgiven: Int64
         var attemptCount: Int64
         var crashes: Int64
         var startedAt: Int64?
@@ -26,8 +27,8 @@ final class SQLiteProgress {
     }
 
     private static let columns = [
-        "state", "notBefore", "attemptCount", "crashes", "startedAt", "endedAt", "operationName",
-        "checkpoint", "error", "attempts",
+        "state", "notBefore", "forgiven", "attemptCount", "crashes", "startedAt", "endedAt",
+        "operationName", "checkpoint", "error", "attempts",
     ]
 
     init(_ connection: SQLiteConnection) throws(StoreError) {
@@ -46,7 +47,8 @@ final class SQLiteProgress {
         wake = try SQLiteStatement(
             connection,
             """
-            INSERT INTO progress(key, state, attemptCount, crashes) VALUES(?, \(queued), 0, 0)
+            INSERT INTO progress(key, state, forgiven, attemptCount, crashes)
+            VALUES(?, \(queued), 0, 0, 0)
             ON CONFLICT(key) DO UPDATE SET state = excluded.state, notBefore = NULL
             """)
         dropResponse = try SQLiteStatement(
@@ -69,6 +71,7 @@ final class SQLiteProgress {
             Row(
                 key: key.column, state: Int64(progress.state.rawValue),
                 notBefore: progress.notBeforeMilliseconds,
+                forgiven: Int64(progress.forgivenAttempts),
                 attemptCount: Int64(progress.attemptCount), crashes: Int64(progress.crashes),
                 startedAt: progress.startedAtMilliseconds, endedAt: progress.endedAtMilliseconds,
                 operationName: progress.operationName, checkpoint: start..<checkpointEnd,
@@ -83,15 +86,16 @@ final class SQLiteProgress {
         statement.bind(place + 1, row.key)
         statement.bind(place + 2, row.state)
         statement.bind(place + 3, row.notBefore)
-        statement.bind(place + 4, row.attemptCount)
-        statement.bind(place + 5, row.crashes)
-        statement.bind(place + 6, row.startedAt)
-        statement.bind(place + 7, row.endedAt)
-        statement.bind(place + 8, row.operationName)
-        statement.bind(place + 9, row.checkpoint.isEmpty ? nil : row.checkpoint, of: bytes)
-        statement.bind(place + 10, row.error, of: bytes)
-        statement.bind(place + 11, row.attempts.isEmpty ? nil : row.attempts, of: bytes)
-        statement.bind(place + 12, row.response, of: bytes)
+        statement.bind(place + 4, row.forgiven)
+        statement.bind(place + 5, row.attemptCount)
+        statement.bind(place + 6, row.crashes)
+        statement.bind(place + 7, row.startedAt)
+        statement.bind(place + 8, row.endedAt)
+        statement.bind(place + 9, row.operationName)
+        statement.bind(place + 10, row.checkpoint.isEmpty ? nil : row.checkpoint, of: bytes)
+        statement.bind(place + 11, row.error, of: bytes)
+        statement.bind(place + 12, row.attempts.isEmpty ? nil : row.attempts, of: bytes)
+        statement.bind(place + 13, row.response, of: bytes)
     }
 
     /// From `scheduled` to `queued`, all else as it is; flushes nothing: the head was read before.

@@ -32,13 +32,13 @@ final class SQLiteRows {
         CASE WHEN marks.attemptCount IS NOT NULL THEN NULL \
         WHEN progress.key IS NOT NULL THEN progress.notBefore ELSE jobs.notBefore END
         """
-    static let requestColumn: Int32 = 31
+    static let requestColumn: Int32 = 32
 
     private static func columns(state: String) -> String {
         """
         jobs.key, \(state), jobs.lane, jobs.orderKey, priority, uid, target, method, \
         jobs.notBefore, expiresAt, batch, jobs.salt, rest, progress.key, progress.notBefore, \
-        endedAt, operationName, checkpoint, error, \
+        endedAt, operationName, checkpoint, error, forgiven, \
         progress.attemptCount, progress.crashes, progress.startedAt, progress.attempts
         """
     }
@@ -138,8 +138,8 @@ final class SQLiteRows {
             throw FieldError()
         }
         var progress = JobProgress(state: state)
-        if !row.isNull(27) {
-            try attempts(from: row, 27, into: &progress)
+        if !row.isNull(28) {
+            try attempts(from: row, 28, into: &progress)
         } else if row.isNull(13) {
             progress.notBeforeMilliseconds = row.optionalInteger(8)
         } else {
@@ -148,13 +148,14 @@ final class SQLiteRows {
             progress.operationName = row.optionalText(16)
             progress.checkpoint = row.bytes(17)
             if !row.isNull(18) { progress.error = try JobError(fields: row.blob(18)) }
-            try attempts(from: row, 19, into: &progress)
+            progress.forgivenAttempts = try row.narrow(19, Int32.self)
+            try attempts(from: row, 20, into: &progress)
         }
-        if !row.isNull(23) {
+        if !row.isNull(24) {
             let worker = WorkerIdentity(
-                instance: UInt64(bitPattern: row.integer(24)),
-                slot: try row.narrow(25, Int32.self), generation: try row.narrow(26, Int32.self))
-            progress.mark = DispatchMark(attempt: try row.narrow(23, Int32.self), worker: worker)
+                instance: UInt64(bitPattern: row.integer(25)),
+                slot: try row.narrow(26, Int32.self), generation: try row.narrow(27, Int32.self))
+            progress.mark = DispatchMark(attempt: try row.narrow(24, Int32.self), worker: worker)
         }
         return progress
     }

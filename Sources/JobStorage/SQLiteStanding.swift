@@ -123,6 +123,6 @@ extension JobProgress {
     /// A mark can hold all of it: what the dispatch of a call changes is set, and nothing else.
     var fitsMark: Bool {
         notBeforeMilliseconds == nil && endedAtMilliseconds == nil && error == nil
-            && operationName == nil && checkpoint.isEmpty
+            && operationName == nil && checkpoint.isEmpty && forgivenAttempts == 0
     }
 }

@@ -129,7 +129,7 @@ import Testing
         let fixture = try StoreFixture(kind)
         var job = Sample.job(1)
         try fixture.insert(job)
-        for change in [0, 1, 2, 3, 4, 5] {
+        for change in 0...6 {
             var progress = dispatched(job.progress)
             switch change {
             case 0: progress.operationName = "operations/1"
@@ -137,6 +137,7 @@ import Testing
             case 2: progress.error = JobError(code: 0, message: "", fromTarget: false)
             case 3: progress.endedAtMilliseconds = 0
             case 4: progress.notBeforeMilliseconds = 0
+            case 5: progress.forgivenAttempts = 2
             default: progress.mark = nil
             }
             try step(fixture, &job, to: progress, knows: knows)

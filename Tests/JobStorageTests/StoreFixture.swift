@@ -132,7 +132,7 @@ enum Sample {
         let worker = WorkerIdentity(instance: UInt64.max - 5, slot: 3, generation: 17)
         return JobProgress(
             state: state, notBeforeMilliseconds: start + 5, startedAtMilliseconds: start + 1,
-            endedAtMilliseconds: start + 2, attemptCount: 2, crashes: 1,
+            endedAtMilliseconds: start + 2, attemptCount: 2, crashes: 1, forgivenAttempts: 3,
             mark: DispatchMark(attempt: 2, worker: worker),
             attempts: [
                 AttemptRecord(
