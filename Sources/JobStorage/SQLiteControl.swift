@@ -1,13 +1,11 @@
-// The statements of a transaction that change a job's row or one of the small tables, kept prepared
-// as long as the store is open.
+// The statements of a transaction that look a job up or change one of the small tables, kept
+// prepared as long as the store is open.
 
 struct SQLiteControl {
     let begin: SQLiteStatement
     let commit: SQLiteStatement
     let rollback: SQLiteStatement
     let head: SQLiteStatement
-    let setState: SQLiteStatement
-    let moveState: SQLiteStatement
     let delete: SQLiteStatement
     let addKey: SQLiteStatement
     let keyOwner: SQLiteStatement
@@ -27,10 +25,10 @@ struct SQLiteControl {
         commit = try prepare("COMMIT")
         rollback = try prepare("ROLLBACK")
         head = try prepare(
-            "SELECT state, lane, uid, batch, notBefore, expiresAt FROM jobs WHERE key = ?")
-        setState = try prepare("UPDATE jobs SET state = ?, notBefore = ? WHERE key = ?")
-        moveState = try prepare(
-            "UPDATE jobs SET state = ?, notBefore = ? WHERE key = ? AND state = ?")
+            """
+            SELECT \(SQLiteRows.state), lane, orderKey, uid, batch, \(SQLiteRows.notBefore),
+            expiresAt FROM \(SQLiteRows.jobTables) WHERE jobs.key = ?
+            """)
         liftExpiry = try prepare("UPDATE jobs SET expiresAt = NULL WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")
         addKey = try prepare(

@@ -1,14 +1,13 @@
-// Puts new jobs into the tables. Rows of small jobs are gathered and inserted sixteen a statement:
-// a statement's start (a cursor for the table and each index) costs a third of a row (measured: 3.8
-// µs a job with one row a statement, 2.8 with 16, 2.4 with 64, which fewer commits fill).
+// Puts the rows of new jobs into their table, gathered. Such a row is never written again, but for
+// an expiry that a retry lifts.
 
 import JobLogic
 
 final class SQLiteInsert {
     private let rows: SQLiteRows
-    private let connection: SQLiteConnection
-    private let one: SQLiteStatement
-    private let many: SQLiteStatement
+    private let gathered: SQLiteGathered<Row>
+    /// No job of a smaller key waits.
+    private var smallestKey = JobKey(rawValue: UInt64.max)
     private let nameByText: SQLiteStatement
     private let addName: SQLiteStatement
     private var nameIDs: [String: Int64] = [:]
@@ -16,10 +15,6 @@ final class SQLiteInsert {
     private var lastTarget: (name: String, id: Int64)?
     private var lastMethod: (name: String, id: Int64)?
     private var addedNames: [String] = []
-
-    /// Rows that wait for a full statement; their bytes lie in `scratch`.
-    private var waiting: [Row] = []
-    private var scratch = FieldEncoder()
 
     private struct Row {
         var order: JobOrder
@@ -31,74 +26,49 @@ final class SQLiteInsert {
         var request: Range<Int>?
     }
 
-    private static let rowsPerStatement = 16
-    private static let columnCount: Int32 = 14
-
     init(_ rows: SQLiteRows) throws(StoreError) {
         self.rows = rows
-        connection = rows.connection
-        one = try SQLiteStatement(connection, SQLiteInsert.sql(rows: 1))
-        many = try SQLiteStatement(
-            connection, SQLiteInsert.sql(rows: SQLiteInsert.rowsPerStatement))
+        let connection = rows.connection
+        gathered = try SQLiteGathered(connection, into: "jobs", columnCount: 14) {
+            row, statement, place, bytes in
+            SQLiteInsert.bind(row, statement, place, bytes)
+        }
         nameByText = try SQLiteStatement(connection, "SELECT id FROM names WHERE name = ?")
         addName = try SQLiteStatement(
             connection, "INSERT INTO names(name) VALUES(?) RETURNING id")
-        waiting.reserveCapacity(SQLiteInsert.rowsPerStatement)
-    }
-
-    private static func sql(rows: Int) -> String {
-        let row = "(" + Array(repeating: "?", count: Int(columnCount)).joined(separator: ",") + ")"
-        return "INSERT INTO jobs VALUES" + Array(repeating: row, count: rows).joined(separator: ",")
     }
 
     /// - Parameter request: lies in the row when it is given.
     func add(_ job: Job, request: [UInt8]?) throws(StoreError) {
-        let start = scratch.count
-        scratch.order(job.order)
-        let middle = scratch.count
-        if let request { scratch.raw(request) }
-        waiting.append(
+        let target = try id(ofName: job.order.target, &lastTarget)
+        let method = try id(ofName: job.order.method, &lastMethod)
+        let start = gathered.scratch.count
+        gathered.scratch.order(job.order)
+        let middle = gathered.scratch.count
+        if let request { gathered.scratch.raw(request) }
+        let end = gathered.scratch.count
+        smallestKey = min(smallestKey, job.order.id.key)
+        try gathered.add(
             Row(
                 order: job.order, state: job.progress.state,
-                notBefore: job.progress.notBeforeMilliseconds,
-                target: try id(ofName: job.order.target, &lastTarget),
-                method: try id(ofName: job.order.method, &lastMethod),
-                rest: start..<middle, request: request == nil ? nil : middle..<scratch.count))
-        if waiting.count == SQLiteInsert.rowsPerStatement { try flush() }
+                notBefore: job.progress.notBeforeMilliseconds, target: target, method: method,
+                rest: start..<middle, request: request == nil ? nil : middle..<end))
     }
 
-    /// Must run before anything else looks at the tables.
+    /// Must run before anything else looks at the table.
     func flush() throws(StoreError) {
-        if waiting.isEmpty { return }
-        defer { dropWaiting() }
-        let bytes = scratch.bytes
-        // typed errors do not pass through the closure: the result carries them
-        let result: Result<Void, StoreError> = bytes.withUnsafeBytes { bytes in
-            do throws(StoreError) {
-                try insert(bytes)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
+        smallestKey = JobKey(rawValue: UInt64.max)
+        try gathered.flush()
     }
 
-    private func insert(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        if waiting.count == SQLiteInsert.rowsPerStatement {
-            for (index, row) in waiting.enumerated() {
-                bind(row, to: many, place: Int32(index) * SQLiteInsert.columnCount, bytes)
-            }
-            return try many.run()
-        }
-        for row in waiting {
-            bind(row, to: one, place: 0, bytes)
-            try one.run()
-        }
+    /// Must run before anything looks at this job: new ones have the largest keys, and changes of
+    /// older ones leave them waiting for more.
+    func flush(_ key: JobKey) throws(StoreError) {
+        if key >= smallestKey { try flush() }
     }
 
-    private func bind(
-        _ row: Row, to statement: SQLiteStatement, place: Int32, _ bytes: UnsafeRawBufferPointer
+    private static func bind(
+        _ row: Row, _ statement: SQLiteStatement, _ place: Int32, _ bytes: UnsafeRawBufferPointer
     ) {
         let position = row.order.position
         statement.bind(place + 1, position.key.column)
@@ -113,17 +83,8 @@ final class SQLiteInsert {
         statement.bind(place + 10, row.order.expiresAtMilliseconds)
         statement.bind(place + 11, row.order.batch)
         statement.bind(place + 12, Int64(bitPattern: row.order.id.salt))
-        statement.bind(place + 13, unowned: UnsafeRawBufferPointer(rebasing: bytes[row.rest]))
-        if let request = row.request {
-            statement.bind(place + 14, unowned: UnsafeRawBufferPointer(rebasing: bytes[request]))
-        } else {
-            statement.bindNull(place + 14)
-        }
-    }
-
-    private func dropWaiting() {
-        waiting.removeAll(keepingCapacity: true)
-        scratch.removeAll()
+        statement.bind(place + 13, row.rest, of: bytes)
+        statement.bind(place + 14, row.request, of: bytes)
     }
 
     // MARK: Names
@@ -169,6 +130,7 @@ final class SQLiteInsert {
         addedNames.removeAll()
         lastTarget = nil
         lastMethod = nil
-        dropWaiting()
+        gathered.drop()
+        smallestKey = JobKey(rawValue: UInt64.max)
     }
 }

@@ -59,14 +59,14 @@ package final class SQLiteJobReader: JobReader {
         lanes = try prepare("SELECT lane FROM counters WHERE state = 0 AND count > 0 ORDER BY lane")
         oldest = try prepare(
             """
-            SELECT orderKey + priority * \(JobOrder.priorityStepMilliseconds), key FROM jobs
-            WHERE state = 0 AND lane = ? ORDER BY orderKey, key LIMIT \(Self.oldestScannedMax)
+            SELECT queued.orderKey + priority * \(JobOrder.priorityStepMilliseconds), queued.key
+            FROM queued CROSS JOIN jobs USING (key) WHERE queued.lane = ?
+            ORDER BY queued.orderKey, queued.key LIMIT \(Self.oldestScannedMax)
             """)
-        // no column of the table: the row is never looked up
         positions = try prepare(
             """
-            SELECT orderKey, key FROM jobs WHERE state = 0 AND lane = ?
-            AND (orderKey, key) > (?, ?) ORDER BY orderKey, key LIMIT ?
+            SELECT orderKey, key FROM queued WHERE lane = ? AND (orderKey, key) > (?, ?)
+            ORDER BY orderKey, key LIMIT ?
             """)
     }
 

@@ -18,18 +18,17 @@ extension SQLiteJobStore {
                 for request in job.requests { bytes += request.count }
                 jobs.append(job)
             }
+            try standing.flush()
             return jobs
         }
     }
 
     private func promote(_ key: JobKey) throws(StoreError) -> QueuedJob {
-        control.setState.bind(1, Int64(JobState.queued.rawValue))
-        control.setState.bindNull(2)
-        control.setState.bind(3, key.column)
-        guard let head = try head(of: key) else {
-            throw .corrupt("the agenda names a job that is not there")
+        guard let head = try head(of: key), head.state == .scheduled else {
+            throw .corrupt("the agenda names a job that is not scheduled")
         }
-        try control.setState.run()
+        try progress.wake(key)
+        try standing.enqueue(head.standing(key))
         try move(key, head, to: .queued)
         guard let job = try rows.job(key) else { throw .bug("a promoted job is gone") }
         return QueuedJob(job: job, requests: try rows.messages(of: key, kind: .request))

@@ -9,8 +9,10 @@ package final class SQLiteJobStore: JobStore {
     let rows: SQLiteRows
     private let inserts: SQLiteInsert
     private let bodies: SQLiteBodies
-    private let counters: SQLiteCounters
-    private let agenda: SQLiteAgenda
+    let progress: SQLiteProgress
+    let standing: SQLiteStanding
+    let counters: SQLiteCounters
+    let agenda: SQLiteAgenda
     let control: SQLiteControl
     let reads: SQLiteWriterReads
     let log: SQLiteLog
@@ -25,6 +27,8 @@ package final class SQLiteJobStore: JobStore {
         rows = try SQLiteRows(connection)
         inserts = try SQLiteInsert(rows)
         bodies = try SQLiteBodies(connection)
+        progress = try SQLiteProgress(connection)
+        standing = try SQLiteStanding(connection)
         counters = try SQLiteCounters(connection)
         agenda = try SQLiteAgenda(connection)
         control = try SQLiteControl(connection)
@@ -41,6 +45,8 @@ package final class SQLiteJobStore: JobStore {
             outcomes.reserveCapacity(changes.count)
             for change in changes { outcomes.append(try apply(change)) }
             try inserts.flush()
+            try progress.flush()
+            try standing.flush()
             return outcomes
         }
     }
@@ -66,6 +72,8 @@ package final class SQLiteJobStore: JobStore {
     /// SQLite rolls some errors back itself; what it did not, is rolled back here.
     func rollBack(after error: StoreError) {
         inserts.rolledBack()
+        progress.rolledBack()
+        standing.rolledBack()
         counters.changes.removeAll()
         deletedKey = 0
         if case .syncFailed = error { broken = error }
@@ -83,10 +91,8 @@ package final class SQLiteJobStore: JobStore {
     }
 
     private func apply(_ change: Change) throws(StoreError) -> ChangeOutcome {
-        if case .insert(let new) = change { return try insert(new) }
-        try inserts.flush()
         switch change {
-        case .insert: return .done
+        case .insert(let new): return try insert(new)
         case .update(let update): return try self.update(update)
         case .delete(let key): return try delete(key)
         case .addLane(let lane, let name):
@@ -114,8 +120,10 @@ package final class SQLiteJobStore: JobStore {
             try bodies.addChunks(of: new.requests, key: order.id.key, kind: .request)
         }
         let progress = new.job.progress
-        if progress.hasHistory { try bodies.put(progress, responses: nil, key: order.id.key) }
-        if progress.state == .running { try bodies.addMark(progress.mark, key: order.id.key) }
+        if progress.state == .queued { try standing.enqueue(SQLiteStanding.QueuedRow(order)) }
+        if progress.state == .running || progress.hasHistory {
+            try put(progress, responses: nil, key: order.id.key)
+        }
         let place = SQLiteAgenda.Place(
             state: progress.state, notBefore: progress.notBeforeMilliseconds,
             expiresAt: order.expiresAtMilliseconds)
@@ -163,10 +171,10 @@ package final class SQLiteJobStore: JobStore {
 
     private func update(_ update: JobUpdate) throws(StoreError) -> ChangeOutcome {
         let progress = update.progress
-        guard let head = try setState(update) else { return .conflict }
-        if head.state == .running { try bodies.removeMark(update.key) }
-        if progress.state == .running { try bodies.addMark(progress.mark, key: update.key) }
-        try bodies.put(progress, responses: update.responses, key: update.key)
+        try inserts.flush(update.key)
+        guard let head = try leave(update) else { return .conflict }
+        if progress.state == .queued { try standing.enqueue(head.standing(update.key)) }
+        try put(progress, responses: update.responses, key: update.key)
         let lifts = progress.isExpiryLifted && head.place.expiresAt != nil
         if lifts {
             control.liftExpiry.bind(1, update.key.column)
@@ -178,30 +186,47 @@ package final class SQLiteJobStore: JobStore {
         return .done
     }
 
-    /// Nothing: the job is not in the state that the change starts from.
-    private func setState(_ update: JobUpdate) throws(StoreError) -> Head? {
-        guard let order = update.order, update.from != .scheduled else {
+    /// Takes the job out of where it stands. Nothing, and nothing is changed: it is not in the
+    /// state that the change starts from.
+    private func leave(_ update: JobUpdate) throws(StoreError) -> Head? {
+        switch update.from {
+        case .queued, .running:
+            // what the queue knows of the job need not be read: a tenth of an end's cost
+            var head = update.order.map { Head($0, state: update.from) }
+            if head == nil { head = try self.head(of: update.key) }
+            guard let head else { return nil }
+            return try leave(update.from, head.standing(update.key)) ? head : nil
+        case .scheduled, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired:
             guard let head = try head(of: update.key), head.state == update.from else { return nil }
-            control.setState.bind(1, Int64(update.progress.state.rawValue))
-            control.setState.bind(2, update.progress.notBeforeMilliseconds)
-            control.setState.bind(3, update.key.column)
-            try control.setState.run()
             return head
         }
-        // what the queue knows of the job need not be read: a tenth of an end's cost
-        control.moveState.bind(1, Int64(update.progress.state.rawValue))
-        control.moveState.bind(2, update.progress.notBeforeMilliseconds)
-        control.moveState.bind(3, update.key.column)
-        control.moveState.bind(4, Int64(update.from.rawValue))
-        try control.moveState.run()
-        guard connection.changedRows == 1 else { return nil }
-        return Head(
-            place: SQLiteAgenda.Place(
-                state: update.from, notBefore: nil, expiresAt: order.expiresAtMilliseconds),
-            lane: Int64(order.lane.rawValue), uid: Int64(order.submitter.uid), batch: order.batch)
+    }
+
+    private func leave(
+        _ state: JobState, _ row: SQLiteStanding.QueuedRow
+    ) throws(StoreError) -> Bool {
+        state == .queued ? try standing.dequeue(row) : try standing.unmark(row.key)
+    }
+
+    /// Writes the whole of a progress over what was there.
+    private func put(
+        _ progress: JobProgress, responses: [[UInt8]]?, key: JobKey
+    ) throws(StoreError) {
+        if progress.state == .running {
+            let isWhole = progress.fitsMark && responses == nil
+            try standing.mark(key, progress, isWhole: isWhole)
+            if isWhole { return }
+        }
+        let inline = responses.flatMap { SQLiteBodies.inline($0) }
+        try self.progress.put(progress, response: inline, key: key)
+        guard let responses, inline == nil else { return }
+        try self.progress.dropResponse(key)
+        try bodies.removeChunks(of: key, kinds: .response ... .response)
+        try bodies.addChunks(of: responses, key: key, kind: .response)
     }
 
     private func delete(_ key: JobKey) throws(StoreError) -> ChangeOutcome {
+        try inserts.flush(key)
         guard let head = try head(of: key) else { return .conflict }
         if let job = try rows.job(key), let name = job.order.idempotencyKey {
             control.endKey.bind(1, job.progress.endedAtMilliseconds)
@@ -212,51 +237,13 @@ package final class SQLiteJobStore: JobStore {
         }
         control.delete.bind(1, key.column)
         try control.delete.run()
-        try bodies.removeAll(of: key)
+        if head.state == .queued { _ = try standing.dequeue(head.standing(key)) }
+        if head.state == .running { _ = try standing.unmark(key) }
+        try progress.remove(key)
+        try bodies.removeChunks(of: key, kinds: .request ... .response)
         deletedKey = max(deletedKey, key.column)
         try move(key, head, to: nil)
         return .done
-    }
-
-    struct Head {
-        var place: SQLiteAgenda.Place
-        var state: JobState { place.state }
-        var lane: Int64
-        var uid: Int64
-        var batch: String?
-    }
-
-    func head(of key: JobKey) throws(StoreError) -> Head? {
-        let row = control.head
-        row.bind(1, key.column)
-        guard try row.step() else { return nil }
-        defer { row.reset() }
-        guard let state = JobState(rawValue: UInt8(clamping: row.integer(0))) else {
-            throw .corrupt("job \(key.rawValue) is in a state that is none")
-        }
-        let place = SQLiteAgenda.Place(
-            state: state, notBefore: row.optionalInteger(4), expiresAt: row.optionalInteger(5))
-        return Head(
-            place: place, lane: row.integer(1), uid: row.integer(2), batch: row.optionalText(3))
-    }
-
-    /// The counters and the agenda after a change of state, or a delete.
-    func move(
-        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil,
-        liftsExpiry: Bool = false
-    ) throws(StoreError) {
-        let place = state.map {
-            SQLiteAgenda.Place(
-                state: $0, notBefore: notBefore,
-                expiresAt: liftsExpiry ? nil : head.place.expiresAt)
-        }
-        try agenda.move(key, from: head.place, to: place)
-        counters.changes.add(
-            -1, lane: head.lane, state: Int64(head.state.rawValue), batch: head.batch,
-            uid: head.uid)
-        guard let state else { return }
-        counters.changes.add(
-            1, lane: head.lane, state: Int64(state.rawValue), batch: head.batch, uid: head.uid)
     }
 
     /// Keys must only grow, also when the newest job was deleted before a restart.

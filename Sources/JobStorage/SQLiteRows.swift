@@ -13,16 +13,35 @@ final class SQLiteRows {
     private var names: [Int64: String] = [:]
 
     /// The columns of `job(from:)`, in its order, then the request.
-    static let jobColumns = "\(unmarkedColumns), marks.attempt, instance, slot, generation"
-    /// The same of a job that is known to have no mark: a table less to look into.
-    static let queuedColumns = "\(unmarkedColumns), NULL, NULL, NULL, NULL"
-    private static let unmarkedColumns = """
-        jobs.key, jobs.state, lane, orderKey, priority, uid, target, method, notBefore, expiresAt, \
-        batch, jobs.salt, rest, attemptCount, crashes, startedAt, endedAt, operationName, \
-        checkpoint, error, attempts
+    static let jobColumns = """
+        \(columns(state: state)), marks.attempt, instance, slot, generation, \
+        marks.attemptCount, marks.crashes, marks.startedAt, marks.attempts
         """
-    static let requestColumn: Int32 = 25
+    /// The same of a job that is known to be queued: a table less to look into.
+    static let queuedColumns = """
+        \(columns(state: "\(JobState.queued.rawValue)")), NULL, NULL, NULL, NULL, \
+        NULL, NULL, NULL, NULL
+        """
     static let jobTables = "jobs LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)"
+    /// What the state is now: the job's row tells what it was submitted as.
+    static let state = """
+        CASE WHEN marks.key IS NOT NULL THEN \(JobState.running.rawValue) \
+        WHEN progress.key IS NOT NULL THEN progress.state ELSE jobs.state END
+        """
+    static let notBefore = """
+        CASE WHEN marks.attemptCount IS NOT NULL THEN NULL \
+        WHEN progress.key IS NOT NULL THEN progress.notBefore ELSE jobs.notBefore END
+        """
+    static let requestColumn: Int32 = 32
+
+    private static func columns(state: String) -> String {
+        """
+        jobs.key, \(state), jobs.lane, jobs.orderKey, priority, uid, target, method, \
+        jobs.notBefore, expiresAt, batch, jobs.salt, rest, progress.key, progress.notBefore, \
+        endedAt, operationName, checkpoint, error, forgiven, \
+        progress.attemptCount, progress.crashes, progress.startedAt, progress.attempts
+        """
+    }
 
     enum Kind: Int64 {
         case request = 0
@@ -113,27 +132,42 @@ final class SQLiteRows {
             cost: rest.cost, flags: rest.flags)
     }
 
+    /// What was submitted, or the progress in place of that, or the mark in place of both.
     private func progress(from row: SQLiteStatement) throws(FieldError) -> JobProgress {
         guard let state = JobState(rawValue: try row.narrow(1, UInt8.self)) else {
             throw FieldError()
         }
-        var progress = JobProgress(state: state, notBeforeMilliseconds: row.optionalInteger(8))
-        if row.isNull(13) { return progress }
-        progress.attemptCount = try row.narrow(13, Int32.self)
-        progress.crashes = try row.narrow(14, Int32.self)
-        progress.startedAtMilliseconds = row.optionalInteger(15)
-        progress.endedAtMilliseconds = row.optionalInteger(16)
-        progress.operationName = row.optionalText(17)
-        progress.checkpoint = row.bytes(18)
-        if !row.isNull(19) { progress.error = try JobError(fields: row.blob(19)) }
-        progress.attempts = try AttemptRecord.list(row.blob(20))
-        if !row.isNull(21) {
+        var progress = JobProgress(state: state)
+        if !row.isNull(28) {
+            try attempts(from: row, 28, into: &progress)
+        } else if row.isNull(13) {
+            progress.notBeforeMilliseconds = row.optionalInteger(8)
+        } else {
+            progress.notBeforeMilliseconds = row.optionalInteger(14)
+            progress.endedAtMilliseconds = row.optionalInteger(15)
+            progress.operationName = row.optionalText(16)
+            progress.checkpoint = row.bytes(17)
+            if !row.isNull(18) { progress.error = try JobError(fields: row.blob(18)) }
+            progress.forgivenAttempts = try row.narrow(19, Int32.self)
+            try attempts(from: row, 20, into: &progress)
+        }
+        if !row.isNull(24) {
             let worker = WorkerIdentity(
-                instance: UInt64(bitPattern: row.integer(22)),
-                slot: try row.narrow(23, Int32.self), generation: try row.narrow(24, Int32.self))
-            progress.mark = DispatchMark(attempt: try row.narrow(21, Int32.self), worker: worker)
+                instance: UInt64(bitPattern: row.integer(25)),
+                slot: try row.narrow(26, Int32.self), generation: try row.narrow(27, Int32.self))
+            progress.mark = DispatchMark(attempt: try row.narrow(24, Int32.self), worker: worker)
         }
         return progress
+    }
+
+    /// What progress and marks both have, from their first column on.
+    private func attempts(
+        from row: SQLiteStatement, _ first: Int32, into progress: inout JobProgress
+    ) throws(FieldError) {
+        progress.attemptCount = try row.narrow(first, Int32.self)
+        progress.crashes = try row.narrow(first + 1, Int32.self)
+        progress.startedAtMilliseconds = row.optionalInteger(first + 2)
+        progress.attempts = try AttemptRecord.list(row.blob(first + 3))
     }
 
     // MARK: Names

@@ -26,8 +26,9 @@ final class SQLiteWriterReads {
         queued = try prepare(
             """
             SELECT \(SQLiteRows.queuedColumns), request
-            FROM jobs LEFT JOIN progress USING (key) WHERE state = 0 AND lane = ?
-            AND (orderKey, jobs.key) > (?, ?) ORDER BY orderKey, jobs.key LIMIT ?
+            FROM queued CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)
+            WHERE queued.lane = ? AND (queued.orderKey, queued.key) > (?, ?)
+            ORDER BY queued.orderKey, queued.key LIMIT ?
             """)
         dueKeys = try prepare(
             "SELECT key FROM agenda WHERE kind = 0 AND time <= ? ORDER BY time, key LIMIT ?")

@@ -193,7 +193,8 @@ final class StoreLoop {
                 .update(
                     JobUpdate(
                         key: waiting[index].order.id.key, from: from,
-                        progress: waiting[index].progress, responses: responses)))
+                        progress: waiting[index].progress, responses: responses,
+                        order: waiting[index].order)))
         }
         return commits
     }

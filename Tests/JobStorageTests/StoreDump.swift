@@ -19,16 +19,50 @@ func dump(
     return lines
 }
 
-/// What SQLite says of a whole file; "ok" is good. For a file that no store has open.
+/// What SQLite says of a whole file, and where its tables tell different stories; "ok" is good.
+/// For a store's file that nobody writes to meanwhile.
 func integrity(ofFileAt path: String) -> [String] {
     var database: OpaquePointer?
     defer { sqlite3_close(database) }
     guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK else {
         return ["cannot be opened"]
     }
+    return rows(of: "PRAGMA integrity_check", in: database)
+        + contradictions.flatMap { rows(of: $0, in: database) }
+}
+
+/// Each gives a row for every job of which the tables disagree.
+private let contradictions = [
+    """
+    SELECT 'queued or not: job ' || jobs.key FROM jobs LEFT JOIN progress USING (key)
+    LEFT JOIN marks USING (key) LEFT JOIN queued ON queued.key = jobs.key
+    AND queued.lane = jobs.lane AND queued.orderKey = jobs.orderKey
+    WHERE (queued.key IS NOT NULL)
+    != (marks.key IS NULL AND coalesce(progress.state, jobs.state) = 0)
+    """,
+    """
+    SELECT 'running or not: job ' || jobs.key FROM jobs LEFT JOIN progress USING (key)
+    LEFT JOIN marks USING (key) WHERE marks.key IS NULL
+    AND coalesce(progress.state, jobs.state) = 2
+    """,
+    """
+    SELECT 'half a mark: job ' || marks.key FROM marks LEFT JOIN progress USING (key)
+    WHERE marks.attemptCount IS NULL AND progress.state IS NOT 2
+    """,
+    """
+    SELECT 'without a job: ' || key FROM (SELECT key FROM queued UNION ALL SELECT key FROM marks
+    UNION ALL SELECT key FROM progress UNION ALL SELECT key FROM agenda
+    UNION ALL SELECT key FROM troubled) WHERE key NOT IN (SELECT key FROM jobs)
+    """,
+    "SELECT 'queued twice: ' || key FROM queued GROUP BY key HAVING count(*) > 1",
+]
+
+private func rows(of sql: String, in database: OpaquePointer?) -> [String] {
     var statement: OpaquePointer?
     defer { sqlite3_finalize(statement) }
-    sqlite3_prepare_v2(database, "PRAGMA integrity_check", -1, &statement, nil)
+    guard sqlite3_prepare_v2(database, sql, -1, &statement, nil) == SQLITE_OK else {
+        return ["cannot be asked: \(sql)"]
+    }
     var lines: [String] = []
     while sqlite3_step(statement) == SQLITE_ROW {
         lines.append(sqlite3_column_text(statement, 0).map { String(cString: $0) } ?? "")

@@ -34,10 +34,12 @@ enum StoreKind: String, CaseIterable, Sendable {
 struct StoreFixture {
     let store: any JobStore
     let reader: any JobReader
+    private let kind: StoreKind
     private let folder: ScratchFolder
 
     init(_ kind: StoreKind) throws {
         folder = ScratchFolder()
+        self.kind = kind
         switch kind {
         case .sqlite:
             let path = folder.file("store.db")
@@ -53,6 +55,12 @@ struct StoreFixture {
     @discardableResult
     func insert(_ jobs: Job..., requests: [[UInt8]] = [[1, 2, 3]]) throws -> [ChangeOutcome] {
         try store.commit(jobs.map { .insert(NewJob(job: $0, requests: requests)) })
+    }
+
+    /// What is wrong with the store's file, if it has one.
+    func damage() -> [String] {
+        guard kind == .sqlite else { return [] }
+        return integrity(ofFileAt: folder.file("store.db")).filter { $0 != "ok" }
     }
 
     func state(_ job: Job) throws -> JobState? {
@@ -124,7 +132,7 @@ enum Sample {
         let worker = WorkerIdentity(instance: UInt64.max - 5, slot: 3, generation: 17)
         return JobProgress(
             state: state, notBeforeMilliseconds: start + 5, startedAtMilliseconds: start + 1,
-            endedAtMilliseconds: start + 2, attemptCount: 2, crashes: 1,
+            endedAtMilliseconds: start + 2, attemptCount: 2, crashes: 1, forgivenAttempts: 3,
             mark: DispatchMark(attempt: 2, worker: worker),
             attempts: [
                 AttemptRecord(

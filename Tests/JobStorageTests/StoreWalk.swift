@@ -9,6 +9,8 @@ struct StoreWalk {
     private(set) var lastKey: UInt64 = 0
     private var clock: Int64 = Sample.start
     private var orders: [JobKey: JobOrder] = [:]
+    /// What the walk takes the jobs' states to be: mostly right, so that jobs get on.
+    private var states: [JobKey: JobState] = [:]
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
@@ -49,8 +51,8 @@ struct StoreWalk {
     private mutating func newJob() -> NewJob {
         lastKey += UInt64.random(in: 1...2, using: &random)
         clock += Int64.random(in: 0...5000, using: &random)
-        let states: [JobState] = [.queued, .queued, .queued, .scheduled]
-        let state = states[Int.random(in: 0..<4, using: &random)]
+        let first: [JobState] = [.queued, .queued, .queued, .scheduled]
+        let state = first[Int.random(in: 0..<4, using: &random)]
         let small = Int.random(in: 0..<6, using: &random)
         var order = Sample.order(
             lastKey, lane: Int32.random(in: 0..<3, using: &random),
@@ -65,6 +67,7 @@ struct StoreWalk {
             order = order.with(metadata: [MetadataEntry(name: "x", value: body())])
         }
         orders[order.id.key] = order
+        states[order.id.key] = state
         let notBefore = clock + Int64.random(in: 0...9000, using: &random)
         let progress = JobProgress(
             state: state, notBeforeMilliseconds: state == .scheduled ? notBefore : nil)
@@ -74,19 +77,28 @@ struct StoreWalk {
     }
 
     private mutating func update() -> Change {
-        let states = JobState.allCases
+        let all = JobState.allCases
         let from: [JobState] = [.queued, .queued, .running, .scheduled, .unknown]
-        let state = states[Int.random(in: 0..<states.count, using: &random)]
-        var progress = JobProgress(state: state)
+        let state = all[Int.random(in: 0..<all.count, using: &random)]
+        var progress = JobProgress(
+            state: state, attemptCount: Int32.random(in: 0..<4, using: &random))
         if Bool.random(using: &random) { progress = Sample.fullProgress(state: state) }
         progress.notBeforeMilliseconds = state == .scheduled ? clock + 100 : nil
-        let key = someKey()
+        let key = Bool.random(using: &random) ? recentKey() : someKey()
+        var start = from[Int.random(in: 0..<from.count, using: &random)]
+        if let known = states[key], Int.random(in: 0..<4, using: &random) > 0 { start = known }
+        if states[key] == start { states[key] = state }
         // with what was asked, as the queue does it, and without
         let order = Bool.random(using: &random) ? orders[key] : nil
         return .update(
             JobUpdate(
-                key: key, from: from[Int.random(in: 0..<from.count, using: &random)],
-                progress: progress, responses: state.hasEnded ? messages() : nil, order: order))
+                key: key, from: start, progress: progress,
+                responses: state.hasEnded ? messages() : nil, order: order))
+    }
+
+    private mutating func recentKey() -> JobKey {
+        let first = lastKey > 12 ? lastKey - 12 : 1
+        return JobKey(rawValue: UInt64.random(in: first...max(first, lastKey), using: &random))
     }
 
     mutating func now() -> Int64 { clock }

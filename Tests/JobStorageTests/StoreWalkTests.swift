@@ -17,6 +17,7 @@ import Testing
             if step % 5 == 0 { try comparePromotion(disk, memory, now: walk.now()) }
             if step % 10 == 0 { try disk.store.checkpoint(truncate: step % 20 == 0) }
             if step % 25 == 0 { try disk.store.releaseFreePages(limit: 10) }
+            #expect(disk.damage() == [], "seed \(seed) step \(step)")
             try compareQuestions(disk, memory, &walk)
         }
         let keys = 1...walk.lastKey

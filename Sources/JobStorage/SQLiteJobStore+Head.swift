@@ -1,0 +1,67 @@
+// What of a job a change of its state needs to know, read or known already, and the small tables
+// that follow the change.
+
+import JobLogic
+
+extension SQLiteJobStore {
+    struct Head {
+        var place: SQLiteAgenda.Place
+        var state: JobState { place.state }
+        var lane: Int64
+        var orderKey: Int64
+        var uid: Int64
+        var batch: String?
+
+        func standing(_ key: JobKey) -> SQLiteStanding.QueuedRow {
+            SQLiteStanding.QueuedRow(lane: lane, orderKey: orderKey, key: key)
+        }
+    }
+
+    /// Flushes what changes before this one left waiting.
+    func head(of key: JobKey) throws(StoreError) -> Head? {
+        try progress.flush()
+        try standing.flush()
+        let row = control.head
+        row.bind(1, key.column)
+        guard try row.step() else { return nil }
+        defer { row.reset() }
+        guard let state = JobState(rawValue: UInt8(clamping: row.integer(0))) else {
+            throw .corrupt("job \(key.rawValue) is in a state that is none")
+        }
+        let place = SQLiteAgenda.Place(
+            state: state, notBefore: row.optionalInteger(5), expiresAt: row.optionalInteger(6))
+        return Head(
+            place: place, lane: row.integer(1), orderKey: row.integer(2), uid: row.integer(3),
+            batch: row.optionalText(4))
+    }
+
+    /// The counters and the agenda after a change of state, or a delete.
+    func move(
+        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil,
+        liftsExpiry: Bool = false
+    ) throws(StoreError) {
+        let place = state.map {
+            SQLiteAgenda.Place(
+                state: $0, notBefore: notBefore,
+                expiresAt: liftsExpiry ? nil : head.place.expiresAt)
+        }
+        try agenda.move(key, from: head.place, to: place)
+        counters.changes.add(
+            -1, lane: head.lane, state: Int64(head.state.rawValue), batch: head.batch,
+            uid: head.uid)
+        guard let state else { return }
+        counters.changes.add(
+            1, lane: head.lane, state: Int64(state.rawValue), batch: head.batch, uid: head.uid)
+    }
+}
+
+extension SQLiteJobStore.Head {
+    /// Of a job that the queue has at hand, in a state without a time of its own.
+    init(_ order: JobOrder, state: JobState) {
+        self.init(
+            place: SQLiteAgenda.Place(
+                state: state, notBefore: nil, expiresAt: order.expiresAtMilliseconds),
+            lane: Int64(order.lane.rawValue), orderKey: order.position.orderKey,
+            uid: Int64(order.submitter.uid), batch: order.batch)
+    }
+}
