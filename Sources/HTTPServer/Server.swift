@@ -78,6 +78,7 @@ package final class Server {
     package var counts: ServerCounts {
         var counts = ServerCounts()
         counts.connections = connections.count
+        counts.bodyBytesHeld = bodyByteCountHeld
         counts.accepted = acceptedCount
         counts.refused = refusedCount
         for route in routes + [unrouted] {

@@ -36,6 +36,8 @@ package struct ServerLimits: Sendable {
 package struct ServerCounts {
     /// Connections open now.
     package var connections = 0
+    /// Bytes of bodies in memory now.
+    package var bodyBytesHeld = 0
     package var accepted: UInt64 = 0
     /// Connections and requests refused because the limit or the descriptors were reached.
     package var refused: UInt64 = 0
