@@ -156,11 +156,15 @@ extension Exchange {
         }
     }
 
-    /// Tells a streaming handler that no more will come.
+    /// Tells a streaming handler that no more will come. What came while it paused is delivered
+    /// before: it was sent, and well.
     func bodyLost() {
         guard body.mode == .streaming, !body.isEndDelivered else { return }
         body.isEndDelivered = true
-        body.held = nil
+        if let held = body.held.take() {
+            settleCharge()
+            body.onBytes?(held)
+        }
         body.onEnd?(false)
     }
 

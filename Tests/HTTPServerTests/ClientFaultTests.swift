@@ -212,6 +212,28 @@ private let post = "POST /echo HTTP/1.1\r\nHost: p\r\n"
         }
     }
 
+    @Test
+    func `what came while a handler paused is delivered before it learns that the body broke`()
+        throws
+    {
+        let notes = Notes<String>()
+        try withServer({ router in
+            router.on(.post, "/lines") { exchange in
+                exchange.pauseBody()
+                exchange.streamBody(
+                    onBytes: { notes.add("\($0.readableBytes)") },
+                    onEnd: { exchange.respond(status: 200, text: "\($0)") })
+            }
+        }) { server in
+            let client = try server.client()
+            let response = try client.request(
+                "POST /lines HTTP/1.1\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "4\r\nfour\r\n5\r\nfives\r\nzz\r\n")
+            #expect(response.text == "false")
+            #expect(try notes.wait(count: 1) == ["9"])
+        }
+    }
+
     @Test func `a streaming handler learns that the body broke, and can still answer`() throws {
         let notes = Notes<String>()
         try withServer({ router in

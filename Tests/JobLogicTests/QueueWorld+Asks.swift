@@ -24,18 +24,20 @@ extension QueueWorld {
             idempotencyKey: key)
         ids.append(order.id)
         ledger.submitted(token, order.id)
-        handle(
-            .submit([
-                (
-                    token,
-                    Submission(
-                        order: order, requests: [Array(repeating: 1, count: bytes)],
-                        fingerprint: key.map { _ in CallFingerprint(high: 1, low: 1) },
-                        notBeforeMilliseconds: delay.map { now.wallMilliseconds + $0 },
-                        policy: Sample.policy(safety))
-                )
-            ]))
+        let submission = Submission(
+            order: order, requests: [Array(repeating: 1, count: bytes)],
+            fingerprint: key.map { _ in CallFingerprint(high: 1, low: 1) },
+            notBeforeMilliseconds: delay.map { now.wallMilliseconds + $0 },
+            policy: Sample.policy(safety))
+        asked.append((token, submission))
+        if !asksTogether { askAll() }
         return (order.id, token)
+    }
+
+    private func askAll() {
+        let all = asked
+        asked = []
+        handle(.submit(all))
     }
 
     @discardableResult
@@ -87,6 +89,13 @@ extension QueueWorld {
     private func randomSafety() -> Safety { random.chance(50) ? .configured : .unsafe }
 
     func submitSomething() {
+        asksTogether = true
+        for _ in 0..<(random.chance(30) ? 2 + random.index(6) : 1) { submitOne() }
+        asksTogether = false
+        askAll()
+    }
+
+    private func submitOne() {
         submit(
             randomSafety(), target: random.index(3), priority: Int32(random.index(3)) - 1,
             delay: random.chance(25) ? Int64(random.index(300)) : nil,

@@ -38,6 +38,9 @@ final class QueueWorld {
     /// Answers that failed and come after a second.
     var late: [QueueEvent] = []
     var isCommitPlanned = false
+    /// Submissions that go in one event.
+    var asked: [(token: Token, submission: Submission)] = []
+    var asksTogether = false
     var isCommitting = false
     var retryIsDue = false
     /// What commits fail with now.

@@ -219,4 +219,60 @@ import Testing
         }
         #expect(fixture.damage() == [])
     }
+
+    /// One change of each field. `state` is told by the tables themselves, a lifted expiry by the
+    /// job's own row.
+    private static let changes: [(name: String, change: @Sendable (inout JobProgress) -> Void)] = [
+        ("notBeforeMilliseconds", { $0.notBeforeMilliseconds = Sample.start + 7 }),
+        ("startedAtMilliseconds", { $0.startedAtMilliseconds = 5 }),
+        ("endedAtMilliseconds", { $0.endedAtMilliseconds = 6 }),
+        ("attemptCount", { $0.attemptCount = 9 }),
+        ("crashes", { $0.crashes = 2 }),
+        ("forgivenAttempts", { $0.forgivenAttempts = 3 }),
+        ("mark", { $0.mark = DispatchMark(attempt: 9, worker: worker) }),
+        (
+            "attempts",
+            {
+                $0.attempts = [
+                    AttemptRecord(
+                        number: 1, slot: 1, generation: 1, pid: 1, startedAtMilliseconds: 1,
+                        endedAtMilliseconds: 2, code: 14, message: "m", peer: "p")
+                ]
+            }
+        ),
+        ("error", { $0.error = JobError(code: 3, message: "no", fromTarget: true) }),
+        ("operationName", { $0.operationName = "operations/1" }),
+        ("checkpoint", { $0.checkpoint = [1, 2] }),
+    ]
+
+    @Test(arguments: StoreKind.allCases)
+    func `no field of a job's progress is lost`(_ kind: StoreKind) throws {
+        let known = Set(Self.changes.map(\.name) + ["state", "isExpiryLifted"])
+        let fields = Mirror(reflecting: JobProgress(state: .queued)).children.compactMap(\.label)
+        #expect(Set(fields) == known, "a field is new: say here how it changes")
+        for (name, change) in Self.changes {
+            let fixture = try StoreFixture(kind)
+            var inserted = Sample.job(1, state: name == "mark" ? .running : .scheduled)
+            inserted.progress.notBeforeMilliseconds = name == "mark" ? nil : Sample.start
+            change(&inserted.progress)
+            try fixture.insert(inserted)
+            #expect(try fixture.store.job(inserted.order.id.key) == inserted, "\(name)")
+            var marked = Sample.job(2)
+            try fixture.insert(marked)
+            var progress = marked.progress
+            progress.state = .running
+            progress.mark = DispatchMark(attempt: 1, worker: Self.worker)
+            change(&progress)
+            let outcome = try fixture.store.commit([
+                .update(
+                    JobUpdate(
+                        key: marked.order.id.key, from: .queued, progress: progress,
+                        order: marked.order))
+            ])
+            #expect(outcome == [.done])
+            marked.progress = progress
+            #expect(try fixture.store.job(marked.order.id.key) == marked, "\(name), marked")
+            #expect(fixture.damage() == [])
+        }
+    }
 }

@@ -55,7 +55,43 @@ private let contradictions = [
     UNION ALL SELECT key FROM troubled) WHERE key NOT IN (SELECT key FROM jobs)
     """,
     "SELECT 'queued twice: ' || key FROM queued GROUP BY key HAVING count(*) > 1",
+    """
+    SELECT 'counted wrongly: lane ' || lane || ', state ' || state FROM (
+    SELECT lane, state, 1 AS one FROM (\(states)) UNION ALL
+    SELECT lane, state, -count FROM counters) GROUP BY lane, state HAVING sum(one) != 0
+    """,
+    """
+    SELECT 'counted wrongly: batch ' || batch || ', state ' || state FROM (
+    SELECT batch, uid, state, 1 AS one FROM (\(states)) WHERE batch IS NOT NULL UNION ALL
+    SELECT batch, uid, state, -count FROM batches)
+    GROUP BY batch, uid, state HAVING sum(one) != 0
+    """,
+    difference(
+        "agenda",
+        """
+        SELECT 0 AS kind, time, key FROM (\(states)) WHERE state = 1 UNION ALL
+        SELECT 1, expiresAt, key FROM (\(states)) WHERE state IN (0, 1) AND expiresAt IS NOT NULL
+        """, "SELECT kind, time, key FROM agenda"),
+    difference(
+        "troubled", "SELECT state, key FROM (\(states)) WHERE state IN (4, 11, 12, 13)",
+        "SELECT state, key FROM troubled"),
 ]
+
+/// Each job with the state that its tables tell, and when it may start.
+private let states = """
+    SELECT jobs.key AS key, lane, uid, batch, expiresAt,
+    CASE WHEN marks.key IS NOT NULL THEN 2 ELSE coalesce(progress.state, jobs.state) END AS state,
+    CASE WHEN progress.key IS NULL THEN jobs.notBefore ELSE progress.notBefore END AS time
+    FROM jobs LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)
+    """
+
+private func difference(_ name: String, _ wanted: String, _ found: String) -> String {
+    """
+    SELECT '\(name): job ' || key FROM (
+    SELECT * FROM (SELECT * FROM (\(wanted)) EXCEPT \(found)) UNION ALL
+    SELECT * FROM (\(found) EXCEPT SELECT * FROM (\(wanted))))
+    """
+}
 
 private func rows(of sql: String, in database: OpaquePointer?) -> [String] {
     var statement: OpaquePointer?
