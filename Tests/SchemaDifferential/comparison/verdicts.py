@@ -31,6 +31,24 @@ def is_plain_number(value):
     return isinstance(value, str) and re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value)
 
 
+def stands_in_a_field_given_twice(question, sentence):
+    """Whether the place that prong names lies in a field that is given under both of its names."""
+    def plain(name):
+        return name.replace("_", "").lower()
+    try:
+        node = json.loads(question.data)
+        for name, index in re.findall(r"([A-Za-z0-9_]+)|\[(\d+)\]", sentence.split(": ", 1)[0]):
+            if index:
+                node = node[int(index)]
+                continue
+            if sum(plain(key) == plain(name) for key in node) > 1:
+                return True
+            node = node[name]
+    except (ValueError, TypeError, LookupError):
+        pass
+    return False
+
+
 def strict_base64(value):
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9+/_-]*=?=?", value) and (
         len(value.rstrip("=")) % 4 != 1 and (not value.endswith("=") or len(value) % 4 == 0))
@@ -140,6 +158,8 @@ def judge_encode(world, question, expected):
             return "json-nan"
         if "beyond the range of a double" in sentence:
             return "json-huge"
+        if stands_in_a_field_given_twice(question, sentence):
+            return "both-namings"
         raise Disagreement("Python takes it, prong does not: %s" % sentence)
     message = world.new(question.name)
     message.MergeFromString(got)
