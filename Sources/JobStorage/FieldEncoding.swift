@@ -12,8 +12,11 @@ struct FieldEncoder {
 
     var count: Int { bytes.count }
 
+    /// More room than this is given back: one burst of large errors is not kept for good.
+    private static let keptBytesMax = 1 << 18
+
     mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: bytes.count <= FieldEncoder.keptBytesMax)
     }
 
     mutating func integer(_ number: UInt8, _ value: UInt64) {

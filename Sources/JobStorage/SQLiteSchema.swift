@@ -24,7 +24,8 @@
 //             does not hold.
 //   troubled  `unknown`, `failed`, `cancelled`, `expired` jobs: what people ask lists for. A table
 //             for the same reason.
-//   chunks    requests and responses that are not small or not one, cut into pieces.
+//   chunks    requests and responses that are not small or not one, cut into pieces. With row ids:
+//             without them a row over a quarter of a page takes a page of its own.
 //   keys      idempotency keys; they outlive their jobs.
 //   counters  jobs by lane and state; batches: jobs by batch, user and state: no COUNT(*) ever.
 
@@ -72,7 +73,7 @@ enum SQLiteSchema {
         CREATE TABLE chunks(
             key INTEGER NOT NULL, kind INTEGER NOT NULL, message INTEGER NOT NULL,
             chunk INTEGER NOT NULL, bytes BLOB NOT NULL,
-            PRIMARY KEY(key, kind, message, chunk)) STRICT, WITHOUT ROWID;
+            PRIMARY KEY(key, kind, message, chunk)) STRICT;
         CREATE TABLE keys(
             uid INTEGER NOT NULL, key TEXT NOT NULL, fingerprintHigh INTEGER,
             fingerprintLow INTEGER, job INTEGER NOT NULL, salt INTEGER NOT NULL,
