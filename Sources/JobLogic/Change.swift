@@ -23,11 +23,17 @@ package final class NewJob: Sendable {
     package let requests: [[UInt8]]
     /// Names the call (method, target, request bytes) where the job has an idempotency key.
     package let fingerprint: CallFingerprint?
+    /// The queue is full: only if the key names a job already is there anything to answer with.
+    package let isReplayOnly: Bool
 
-    package init(job: Job, requests: [[UInt8]], fingerprint: CallFingerprint? = nil) {
+    package init(
+        job: Job, requests: [[UInt8]], fingerprint: CallFingerprint? = nil,
+        isReplayOnly: Bool = false
+    ) {
         self.job = job
         self.requests = requests
         self.fingerprint = fingerprint
+        self.isReplayOnly = isReplayOnly
     }
 }
 
@@ -58,6 +64,8 @@ package enum ChangeOutcome: Equatable, Sendable {
     /// The key has this job already; nothing was inserted. `id` is nothing when the job is gone and
     /// only its key is remembered.
     case keyTaken(id: JobID?, sameCall: Bool)
+    /// A new job's key is free, but the queue was full: nothing was inserted.
+    case noRoom
     /// An update or a delete found no job in that state; nothing was changed for it.
     case conflict
 }

@@ -4,7 +4,10 @@
 
 extension QueueLogic {
     mutating func submit(_ submission: Submission, _ token: Token) {
-        if let refusal = refusalOfNewWork() {
+        let refusal = refusalOfNewWork()
+        // a known key names a job that is here already: the store looks
+        let mayBeReplay = refusal?.kind == .queueFull && submission.order.idempotencyKey != nil
+        if let refusal, !mayBeReplay {
             effects.append(.refused(token, refusal))
             return
         }
@@ -19,7 +22,7 @@ extension QueueLogic {
                 change: .insert(
                     NewJob(
                         job: job, requests: submission.requests,
-                        fingerprint: submission.fingerprint)),
+                        fingerprint: submission.fingerprint, isReplayOnly: mayBeReplay)),
                 key: job.order.id.key, purpose: .accept(token, policy: submission.policy)))
     }
 
@@ -34,12 +37,13 @@ extension QueueLogic {
             return Refusal(.storeFailing, "the store cannot write (\(text)); nothing was kept")
         case nil: break
         }
-        if counts.open >= configuration.maxQueued {
-            return Refusal(
-                .queueFull,
-                "the queue holds \(counts.open) jobs, as many as `store.max_queued` allows")
-        }
-        return nil
+        return counts.open >= configuration.maxQueued ? queueFull : nil
+    }
+
+    private var queueFull: Refusal {
+        Refusal(
+            .queueFull,
+            "the queue holds \(counts.open) jobs, as many as `store.max_queued` allows")
     }
 
     /// The insert is on disk.
@@ -76,6 +80,8 @@ extension QueueLogic {
                 .refused(
                     token,
                     Refusal(.keyOfAnotherCall, "the key was used for another call; use another")))
+        case .noRoom:
+            effects.append(.refused(token, queueFull))
         case .conflict:
             preconditionFailure("an insert has no state to conflict with")
         }

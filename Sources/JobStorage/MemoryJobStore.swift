@@ -75,6 +75,7 @@ package final class MemoryJobStore: JobStore {
                 return .keyTaken(
                     id: isThere ? owner.id : nil, sameCall: owner.fingerprint == new.fingerprint)
             }
+            if new.isReplayOnly { return .noRoom }
             next.keys[owned] = KeyOwner(id: order.id, fingerprint: new.fingerprint)
         }
         guard next.jobs[order.id.key] == nil else { throw .bug("a job's key is there already") }

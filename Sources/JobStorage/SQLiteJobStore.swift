@@ -138,6 +138,10 @@ package final class SQLiteJobStore: JobStore {
     private func claimKey(of new: NewJob) throws(StoreError) -> ChangeOutcome? {
         guard let key = new.job.order.idempotencyKey else { return nil }
         let uid = Int64(new.job.order.submitter.uid)
+        if new.isReplayOnly {
+            try inserts.flush()
+            return try owner(ofKey: key, uid: uid, fingerprint: new.fingerprint) ?? .noRoom
+        }
         control.addKey.bind(1, uid)
         control.addKey.bind(2, key)
         control.addKey.bind(3, new.fingerprint.map { Int64(bitPattern: $0.high) })
@@ -148,16 +152,19 @@ package final class SQLiteJobStore: JobStore {
         if connection.changedRows == 1 { return nil }
         // the one who has it may have come in this very transaction
         try inserts.flush()
-        return try owner(ofKey: key, uid: uid, fingerprint: new.fingerprint)
+        guard let taken = try owner(ofKey: key, uid: uid, fingerprint: new.fingerprint) else {
+            throw .bug("a taken key has no owner")
+        }
+        return taken
     }
 
     private func owner(
         ofKey key: String, uid: Int64, fingerprint: CallFingerprint?
-    ) throws(StoreError) -> ChangeOutcome {
+    ) throws(StoreError) -> ChangeOutcome? {
         let row = control.keyOwner
         row.bind(1, uid)
         row.bind(2, key)
-        guard try row.step() else { throw .bug("a taken key has no owner") }
+        guard try row.step() else { return nil }
         defer { row.reset() }
         var known: CallFingerprint?
         if !row.isNull(0) {

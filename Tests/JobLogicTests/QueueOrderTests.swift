@@ -97,6 +97,27 @@ struct QueueOrderTests {
         world.expectQuiet()
     }
 
+    @Test func `a known key gives its job also while the queue is full`() {
+        let world = QueueWorld.ready(workers: 0)
+        let first = world.submit(.configured, key: "k").id
+        for _ in 0..<59 { world.submit(.configured) }
+        world.settleStore()
+        let known = world.submit(.configured, key: "k").token
+        let new = world.submit(.configured, key: "l").token
+        world.effects = []
+        world.settleStore()
+        var told: [Token: String] = [:]
+        for effect in world.effects {
+            if case .accepted(let token, let id, replayed: true) = effect, id == first {
+                told[token] = "replayed"
+            }
+            if case .refused(let token, let refusal) = effect { told[token] = "\(refusal.kind)" }
+        }
+        #expect(told == [known: "replayed", new: "queueFull"])
+        #expect(world.ledger.accepted.count == 60)
+        world.expectQuiet()
+    }
+
     @Test func `a key gives its job again, until it is purged`() {
         let world = QueueWorld.ready()
         let first = world.submit(.configured, key: "k").id

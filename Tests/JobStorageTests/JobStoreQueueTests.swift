@@ -188,6 +188,24 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
+    func `where there is no room, a key only finds the job that has it`(kind: StoreKind) throws {
+        let fixture = try StoreFixture(kind)
+        func ask(_ key: UInt64, _ name: String) -> Change {
+            .insert(
+                NewJob(
+                    job: Sample.job(key, idempotencyKey: name), requests: [], isReplayOnly: true))
+        }
+        let first = Change.insert(
+            NewJob(job: Sample.job(1, idempotencyKey: "a"), requests: []))
+        let outcomes = try fixture.store.commit([first, ask(2, "a"), ask(3, "b")])
+        let id = Sample.job(1).order.id
+        #expect(outcomes == [.done, .keyTaken(id: id, sameCall: true), .noRoom])
+        #expect(try insert(4, named: "b", into: fixture) == .done)
+        #expect(try fixture.counts() == [.queued: 2])
+        #expect(fixture.damage() == [])
+    }
+
+    @Test(arguments: StoreKind.allCases)
     func `a key is remembered when its job is gone`(kind: StoreKind) throws {
         let fixture = try StoreFixture(kind)
         #expect(try insert(1, named: "a", into: fixture) == .done)
