@@ -86,8 +86,8 @@ struct CallOptions {
         let lowered = name.lowercased()
         guard CallMetadata.isLegalName(lowered) else {
             throw OptionFault(
-                "`\(shown(name))` is not a metadata name: digits, letters, `_`, `-` and `.`, and"
-                    + " no `grpc-`"
+                "`\(shown(name))` is not a metadata name: digits, letters, `_`, `-` and `.`, no"
+                    + " `grpc-`, and none of HTTP's own"
             )
         }
         guard lowered.hasSuffix("-bin") || CallMetadata.isLegalText(value) else {
@@ -123,7 +123,7 @@ struct OptionFault: Error {
 /// What may pass as gRPC metadata (gRPC over HTTP/2, "Custom-Metadata").
 enum CallMetadata {
     static func isLegalName(_ name: String) -> Bool {
-        !name.isEmpty && !name.hasPrefix("grpc-")
+        !name.isEmpty && !name.hasPrefix("grpc-") && !reservedNames.contains(name)
             && name.utf8.allSatisfy {
                 switch $0 {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -133,6 +133,12 @@ enum CallMetadata {
                 }
             }
     }
+
+    /// HTTP/2's and gRPC's own: gRPC would refuse them, or put its own in their place.
+    private static let reservedNames: Set<String> = [
+        "content-type", "content-length", "te", "host", "connection", "keep-alive",
+        "proxy-connection", "transfer-encoding", "upgrade", "user-agent",
+    ]
 
     static func isLegalText(_ value: [UInt8]) -> Bool {
         value.allSatisfy { 0x20...0x7e ~= $0 }

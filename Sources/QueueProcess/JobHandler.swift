@@ -44,6 +44,7 @@ struct JobHandler {
 
     private func submitOne(_ exchange: Exchange) {
         let limit = service.start.settings.listen.maxRequestBytes
+        guard let wait = waitTime(exchange) else { return }
         exchange.collectBody(limit: limit, limitName: "listen.max_request") { body in
             let submission: Submission
             do throws(ConnectError) {
@@ -54,7 +55,9 @@ struct JobHandler {
             service.engine.submit(submission) { result in
                 switch result {
                 case .failure(let refusal): exchange.respond(ConnectError(refusal))
-                case .success(let (id, isReplay)): accept(exchange, id, isReplay)
+                case .success(let (id, isReplay)):
+                    guard wait > 0 else { return accept(exchange, id, isReplay) }
+                    show(exchange, id, wait)
                 }
             }
         }
@@ -127,6 +130,18 @@ struct JobHandler {
         withJob(exchange) { exchange.respondJSON(service.jobJSON($0, bodies: true)) }
     }
 
+    /// A job that was submitted with a wait, as it is at its end or at the wait's.
+    private func show(_ exchange: Exchange, _ id: JobID, _ wait: Int64) {
+        JobWait(service: service, exchange: exchange, id: id, caller: caller(exchange))
+            .begin(milliseconds: wait) { result in
+                switch result {
+                case .failure(let error): exchange.respond(error)
+                case .success(let stored):
+                    exchange.respondJSON(service.jobJSON(stored, bodies: true))
+                }
+            }
+    }
+
     func response(_ exchange: Exchange) {
         withJob(exchange) { respond(exchange, messageOf: $0) }
     }
@@ -159,7 +174,11 @@ struct JobHandler {
             return exchange.respond(
                 ConnectError(endOf: stored.job, schema: schema), origin: stored.job.origin)
         }
-        let wire = stored.responses.first ?? []
+        guard let wire = stored.responses.first else {
+            return exchange.respond(
+                ConnectError(
+                    .notFound, "the job has no response: it was resolved by hand as succeeded"))
+        }
         let wantsProto =
             exchange.head.headers.list("Accept").first
             .map { $0.hasPrefix("application/proto") } ?? false

@@ -13,7 +13,7 @@ extension JobHandler {
 
     func list(_ exchange: Exchange) {
         do throws(ConnectError) {
-            let filter = try filter(exchange)
+            let filter = try filter(exchange, isPaged: true)
             let limit = try JobHandler.limit(exchange)
             let before = try JobHandler.cursor(exchange)
             read(filter, before, limit, [], exchange)
@@ -62,9 +62,16 @@ extension JobHandler {
         "state", "target", "method", "batch", "since",
     ]
 
-    private func filter(_ exchange: Exchange) throws(ConnectError) -> JobFilter {
+    /// - Parameter isPaged: `limit` and `cursor` belong to a list, and would bound no action.
+    private func filter(
+        _ exchange: Exchange, isPaged: Bool
+    ) throws(ConnectError) -> JobFilter {
         var filter = JobFilter(uid: caller(exchange).visibleUid)
+        var seen: Set<String> = []
         for (name, value) in try JobHandler.items(exchange) {
+            guard seen.insert(name).inserted else {
+                throw ConnectError(.invalidArgument, "\(shown(name)): stands twice")
+            }
             switch name {
             case "state":
                 guard let state = JobState(name: value) else {
@@ -78,7 +85,7 @@ extension JobHandler {
             case "method": filter.method = value
             case "batch": filter.batch = value
             case "since": filter.sinceMilliseconds = try JobHandler.since(value)
-            case "limit", "cursor": break
+            case "limit" where isPaged, "cursor" where isPaged: break
             case _:
                 throw ConnectError(.invalidArgument, "\(name): is not a filter of a list")
             }
@@ -126,7 +133,7 @@ extension JobHandler {
 
     func actOnMany(_ action: JobAction, _ exchange: Exchange) {
         do throws(ConnectError) {
-            let filter = try filter(exchange)
+            let filter = try filter(exchange, isPaged: false)
             exchange.collectBody(limit: JobHandler.orderBytes) { _ in
                 ActionOnMany(service: service, exchange: exchange, action: action, filter: filter)
                     .begin()

@@ -90,6 +90,9 @@ struct JobControlTests {
             #expect(answer.status == 200, "\(answer)")
             #expect(try daemon.job(id)["state"] == "succeeded")
             #expect(server.calls(holding: key) == 1)
+            // nobody answered it, so there is nothing to give as its response
+            let response = try daemon.request("GET", "/v1/jobs/\(id)/response")
+            expectRefusal(response, 404, "not_found")
             let late = try daemon.post("/v1/jobs/\(id)/resolve", ["as": "failed"])
             expectRefusal(late, 400, "failed_precondition")
         }
@@ -181,6 +184,29 @@ struct JobControlTests {
             let purged = try daemon.post("/v1/jobs:purge?batch=\(batch)")
             #expect(try purged.json()["matched"] == 30)
             #expect(try daemon.get("/v1/jobs")["jobs"].array.count == 1)
+        }
+    }
+
+    @Test(arguments: ["limit=1", "cursor=zz", "state=failed&state=succeeded", "wait=1s"])
+    func `an action on many refuses what would not bound it`(_ query: String) throws {
+        try withBareDaemon { daemon in
+            for action in ["cancel", "retry", "purge"] {
+                let answer = try daemon.post("/v1/jobs:\(action)?\(query)")
+                expectRefusal(answer, 400, "invalid_argument")
+            }
+        }
+    }
+
+    @Test func `a job submitted with a wait is answered by its end`() throws {
+        try withPool { daemon, _ in
+            let job: JSON = [
+                "method": .string("\(ExampleServer.service)/Echo"), "request": ["text": "x"],
+            ]
+            let answer = try daemon.post("/v1/jobs?wait=30s", job)
+            #expect(answer.status == 200, "\(answer)")
+            #expect(try answer.json()["state"] == "succeeded")
+            #expect(try answer.json()["response"]["text"] == "x")
+            expectRefusal(try daemon.post("/v1/jobs?wait=soon", job), 400, "invalid_argument")
         }
     }
 

@@ -211,6 +211,22 @@ struct JobTests {
         }
     }
 
+    @Test(arguments: ["host", "te", "Content-Type", "user-agent", "grpc-timeout"])
+    func `metadata that gRPC cannot carry are refused before the job is taken`(
+        _ name: String
+    ) throws {
+        try withPool { daemon, _ in
+            let answer = try daemon.post(
+                "/v1/jobs",
+                [
+                    "method": .string("\(ExampleServer.service)/Echo"), "request": [:],
+                    "metadata": .object([name: "1"]),
+                ])
+            expectRefusal(answer, 400, "invalid_argument")
+            #expect(answer.message.contains("is not a metadata name"), "\(answer)")
+        }
+    }
+
     @Test func `a durable call with Authorization is refused`() throws {
         try withPool { daemon, _ in
             let answer = try daemon.call(
