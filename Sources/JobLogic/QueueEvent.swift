@@ -200,6 +200,8 @@ package struct Dispatch: Sendable {
     package var deadlineMonotonicNanoseconds: UInt64
     package var metadata: [MetadataEntry]
     package var request: [UInt8]
+    /// The worker says at the call which client makes it, as Google's own do.
+    package var isGoogle = false
 }
 
 package struct SettledJob {

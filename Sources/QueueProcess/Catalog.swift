@@ -2,6 +2,7 @@
 // retry, and whether a repeat is safe and why. Built once at start from settings and descriptors;
 // only read afterwards.
 
+import GoogleAPI
 import JobLogic
 import Schema
 import Settings
@@ -11,11 +12,16 @@ final class CallableMethod: Sendable {
     let target: Int
     let descriptor: MethodDescriptor
     let policy: MethodPolicy
+    /// What a generated client adds to each call; nil: nothing.
+    let extras: CallExtras?
 
-    init(target: Int, descriptor: MethodDescriptor, policy: MethodPolicy) {
+    init(
+        target: Int, descriptor: MethodDescriptor, policy: MethodPolicy, extras: CallExtras? = nil
+    ) {
         self.target = target
         self.descriptor = descriptor
         self.policy = policy
+        self.extras = extras
     }
 }
 
@@ -51,6 +57,8 @@ struct Catalog: Sendable {
     let schemas: [Schema]
     private let targetIndex: [String: Int]
     private let targetsOfMethod: [String: [Int]]
+    /// Some method's calls get something added.
+    let hasExtras: Bool
 
     /// - Parameter schemaOfTarget: for each target its index in `schemas`.
     init(settings: Settings, schemas: [Schema], schemaOfTarget: [Int]) {
@@ -70,6 +78,7 @@ struct Catalog: Sendable {
         self.targets = targets
         self.targetIndex = targetIndex
         targetsOfMethod = offers
+        hasExtras = targets.contains { $0.methods.values.contains { $0.extras != nil } }
     }
 
     func target(named name: String) -> Int? { targetIndex[name] }
@@ -143,14 +152,18 @@ struct Catalog: Sendable {
             for method in service.methods {
                 methods[method.fullName] = CallableMethod(
                     target: index, descriptor: method,
-                    policy: policy(of: method, at: target, defaults: defaults))
+                    policy: policy(
+                        of: method, at: target, isGoogle: service.defaultHost != nil,
+                        defaults: defaults),
+                    extras: CallExtras(method, of: service, schema))
             }
         }
         return methods
     }
 
     private static func policy(
-        of method: MethodDescriptor, at target: Settings.Target, defaults: Settings.Defaults
+        of method: MethodDescriptor, at target: Settings.Target, isGoogle: Bool,
+        defaults: Settings.Defaults
     ) -> MethodPolicy {
         let configured = target.methodPolicy(service: method.service, method: method.name)
         let timeout =
@@ -158,9 +171,11 @@ struct Catalog: Sendable {
             ?? defaults.timeoutMilliseconds
         let jobRetry = configured?.retry?.filled(from: defaults.jobRetry) ?? defaults.jobRetry
         let callRetry = configured?.retry?.filled(from: defaults.callRetry) ?? defaults.callRetry
+        // Google's clients count no attempts (they pass over `maxAttempts`): the timeout ends them.
+        let total = isGoogle && configured?.retry != nil ? configured?.timeoutMilliseconds : nil
         return MethodPolicy(
-            timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry),
-            callRetry: RetryPolicy(callRetry),
+            timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry, total: total),
+            callRetry: RetryPolicy(callRetry, total: total),
             safety: safety(of: method, at: target, hasRetry: configured?.retry != nil))
     }
 
@@ -180,12 +195,14 @@ struct Catalog: Sendable {
 }
 
 extension RetryPolicy {
-    fileprivate init(_ settings: RetrySettings) {
+    fileprivate init(_ settings: RetrySettings, total: Int64?) {
         self.init(
-            attempts: Int32(clamping: settings.attempts),
+            attempts: total == nil ? Int32(clamping: settings.attempts) : RetryPolicy.unlimited,
             initialMilliseconds: settings.initialMilliseconds,
             maxMilliseconds: settings.maxMilliseconds, multiplier: settings.multiplier,
             codes: settings.codes.map { Int32(clamping: $0) })
+        totalMilliseconds = total
+        isSpreadWide = total != nil
     }
 }
 

@@ -359,7 +359,7 @@ extension CallOrder {
             path: "/" + dispatch.method,
             deadlineMonotonicNanoseconds: dispatch.deadlineMonotonicNanoseconds,
             metadata: dispatch.metadata.map { HeaderField(name: $0.name, value: $0.value) },
-            request: dispatch.request)
+            request: dispatch.request, isGoogle: dispatch.isGoogle)
     }
 }
 

@@ -182,6 +182,7 @@ extension CallOrder {
             case 4: deadlineMonotonicNanoseconds = try reader.unsigned(field)
             case 5: metadata.append(try HeaderField(try reader.message(field)))
             case 6: request = try reader.data(field)
+            case 8: isGoogle = try reader.flag(field)
             case _: break
             }
         }

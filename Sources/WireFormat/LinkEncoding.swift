@@ -117,6 +117,7 @@ extension CallOrder {
         writer.unsigned(4, deadlineMonotonicNanoseconds)
         writer.headers(5, metadata)
         writer.optionalData(6, request)
+        if isGoogle { writer.flag(8, true) }
     }
 }
 

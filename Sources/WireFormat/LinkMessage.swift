@@ -173,10 +173,13 @@ package struct CallOrder: Equatable, Sendable {
     package var deadlineMonotonicNanoseconds: UInt64
     package var metadata: [HeaderField]
     package var request: [UInt8]
+    /// The worker adds what Google's clients say of themselves (`x-goog-api-client`).
+    package var isGoogle: Bool
 
     package init(
         ticket: Ticket, target: UInt32, path: String,
-        deadlineMonotonicNanoseconds: UInt64, metadata: [HeaderField] = [], request: [UInt8]
+        deadlineMonotonicNanoseconds: UInt64, metadata: [HeaderField] = [], request: [UInt8],
+        isGoogle: Bool = false
     ) {
         self.ticket = ticket
         self.target = target
@@ -184,6 +187,7 @@ package struct CallOrder: Equatable, Sendable {
         self.deadlineMonotonicNanoseconds = deadlineMonotonicNanoseconds
         self.metadata = metadata
         self.request = request
+        self.isGoogle = isGoogle
     }
 }
 
