@@ -1,6 +1,6 @@
-"""Random requests for a client's methods. What ends up in the routing header gets values that match a
-path template, that do not, that are empty, and that hold what must be escaped; the rest of a message
-gets a few fields of every kind. The same random generator makes the same requests."""
+"""Random requests for a client's methods. What ends up in the routing header gets values that match
+a path template, that do not, that are empty, and that hold what must be escaped; the rest of a
+message gets a few fields of every kind. The same random generator makes the same requests."""
 
 from google.api import annotations_pb2, routing_pb2
 from gapicsets import options
@@ -8,18 +8,29 @@ from gapicsets.clients import pb_class
 
 # Words for one part of a resource name; the awkward ones are as likely as the plain ones.
 PLAIN = ("p", "my-project-1", "us-central1", "123456", "-", "sa@p.iam.gserviceaccount.com")
-AWKWARD = ("a b", "é", "日本", "x~y", "50%", "a+b", "k=v&l", "(1)*", "…/", "a:b;c,d", "\U0001f511", "#?")
+AWKWARD = ("a b", "é", "日本", "x~y", "50%", "a+b", "k=v&l", "(1)*", "…/", "a:b;c,d", "#?",
+           "\U0001f511")
 WHOLE = ("", "", "projects", "/", "//", "projects/", "/projects/p", "projects/p/", "no such form",
          "projects/p/locations", "a/b/c/d/e/f/g", "%2F", "x" * 300, "é" * 40)
 # What of a request is filled, beside what is routed by: of its fields, and how deep.
 FILLED = 0.4
 DEPTH = 3
-# Messages with rules of their own: any content would be taken apart and put together anew.
-LEFT_ALONE = ("google.protobuf.",)
+# Messages that JSON writes otherwise, with something that JSON can write; the others of protobuf's
+# own stay empty, but wrappers (BoolValue, …) are like any message.
+WELL_KNOWN = {
+    "google.protobuf.FieldMask": lambda mask: mask.paths.extend(["name", "a_b.c_d"]),
+    "google.protobuf.Timestamp": lambda time: time.FromJsonString("2024-02-29T23:59:59.000001Z"),
+    "google.protobuf.Duration": lambda span: span.FromJsonString("-1.5s"),
+    "google.protobuf.Struct": lambda struct: struct.update({"a b": [1.5, None, {"é": True}]}),
+}
+LEFT_EMPTY = ("google.protobuf.",)
 SPECIAL_NUMBERS = {
     "int": (0, 1, -1, 2**31 - 1, -2**31), "long": (0, 1, -1, 2**63 - 1, -2**63),
-    "uint": (0, 1, 2**32 - 1), "ulong": (0, 1, 2**64 - 1), "real": (0.0, -1.5, 1e300, 0.1),
+    "uint": (0, 1, 2**32 - 1), "ulong": (0, 1, 2**64 - 1),
+    "float": (0.0, -1.5, 0.1, 1e30), "real": (0.0, -1.5, 0.1, 1e300),
 }
+# What the libraries fill in by themselves where it is empty, with something new each time.
+FILLED_BY_CLIENTS = "request_id"
 
 
 class Filler:
@@ -51,6 +62,8 @@ class Filler:
         message = pb_class(method.request_class)()
         if filled:
             self.fill(message, filled, DEPTH)
+        if FILLED_BY_CLIENTS in message.DESCRIPTOR.fields_by_name:
+            setattr(message, FILLED_BY_CLIENTS, "9b6c2a51-7d4e-4f0a-8c3b-2e1f5a6d7c80")
         for field, templates in rules.items():
             put(message, field, self.routed(self.rng.choice(templates)))
         return message
@@ -60,18 +73,23 @@ class Filler:
             if self.rng.random() < filled:
                 self.fill_field(message, field, filled, depth)
 
+    def fill_message(self, message, filled, depth):
+        name = message.DESCRIPTOR.full_name
+        if name in WELL_KNOWN:
+            WELL_KNOWN[name](message)
+        elif depth and (not name.startswith(LEFT_EMPTY) or name.endswith("Value")):
+            self.fill(message, filled, depth)
+
     def fill_field(self, message, field, filled, depth):
         is_map = field.message_type and field.message_type.GetOptions().map_entry
         if is_map:
             self.fill_map(message, field, filled, depth)
         elif field.message_type:
-            if not depth or field.message_type.full_name.startswith(LEFT_ALONE):
-                return
             for _ in range(self.rng.randrange(1, 3) if field.is_repeated else 1):
                 inner = getattr(message, field.name)
                 inner = inner.add() if field.is_repeated else inner
                 inner.SetInParent()
-                self.fill(inner, filled, depth - 1)
+                self.fill_message(inner, filled, depth - 1)
         elif field.is_repeated:
             getattr(message, field.name).extend(
                 self.scalar(field) for _ in range(self.rng.randrange(1, 4)))
@@ -84,8 +102,8 @@ class Filler:
         where = getattr(message, field.name)
         if value.message_type is None:
             where[self.scalar(key)] = self.scalar(value)
-        elif depth and not value.message_type.full_name.startswith(LEFT_ALONE):
-            self.fill(where[self.scalar(key)], filled, depth - 1)
+        else:
+            self.fill_message(where[self.scalar(key)], filled, depth - 1)
 
     def scalar(self, field):
         kind = field.cpp_type
@@ -97,7 +115,8 @@ class Filler:
         if kind == field.CPPTYPE_ENUM:
             return self.rng.choice(field.enum_type.values).number
         names = {field.CPPTYPE_INT32: "int", field.CPPTYPE_INT64: "long",
-                 field.CPPTYPE_UINT32: "uint", field.CPPTYPE_UINT64: "ulong"}
+                 field.CPPTYPE_UINT32: "uint", field.CPPTYPE_UINT64: "ulong",
+                 field.CPPTYPE_FLOAT: "float"}
         return self.rng.choice(SPECIAL_NUMBERS[names.get(kind, "real")])
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes routing-vectors.json: what Google's own Python clients put into the routing header, for the
-unit test of the same rules in Swift.
+"""Writes routing-vectors.json: what Google's own Python clients put into the routing header, for
+the unit test of the same rules in Swift.
 
   vectors.py [--check]
 
-Each line is a method: its HTTP path or its google.api.routing parameters, the client's default timeout
-in seconds or null, and cases: a request (JSON, proto names) and the header's value or null. --check
-writes nothing and fails if the file in the tree is not what the installed clients give.
+Each line is a method: its HTTP path or its google.api.routing parameters, the client's default
+timeout in seconds or null, and cases: a request (JSON, proto names) and the header's value or null.
+--check writes nothing and fails if the file in the tree is not what the installed clients give.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""One generated client: its methods, their message types, the timeouts and retries it was made with,
-and what it sends for a request. Everything is observed on the live client; only what cannot be
-observed is read from its code (see routing)."""
+"""One generated client: its methods, their message types, the timeouts and retries it was made
+with, and what it sends for a request. Everything is observed on the live client; only what cannot
+be observed is read from its code (see routing)."""
 
 import contextlib
 import dataclasses

@@ -1,6 +1,6 @@
 """A FileDescriptorSet that links: messages as the clients hold them, services with their options,
-and every import. What a Python package cannot tell is left out, never made up: comments, annotations
-of fields, and how the .proto files were cut."""
+and every import. What a Python package cannot tell is left out, never made up: comments,
+annotations of fields, and how the .proto files were cut."""
 
 import builtins
 import importlib
@@ -56,7 +56,7 @@ class FileSet:
         name = name_of(file)
         if name in self.files:
             return name
-        for imported in file.dependencies:
+        for imported in sorted(file.dependencies, key=name_of):
             self.add(imported)
         self.files[name] = as_written(file)
         return name
@@ -120,8 +120,9 @@ def as_written(file):
     result = descriptor_pb2.FileDescriptorProto()
     file.CopyToProto(result)
     result.name = name_of(file)
-    for index, name in enumerate(result.dependency):
-        result.dependency[index] = RENAMED.get(name, name)
+    # proto-plus keeps imports in a set, in another order every time.
+    names = [RENAMED.get(name, name) for name in result.dependency]
+    result.dependency[:] = names if result.public_dependency else sorted(names)
     for message in result.message_type:
         restore_names(message)
     return result

@@ -94,9 +94,8 @@ def fill_method(client, method, table, options):
 
 
 def agreeing(rule, names):
-    """A rule whose primary binding names what the client sends: the one there is, if it does. Only a
-    binding can say this, since google.api.routing leaves empty fields out, and the client does not.
-    """
+    """A rule whose primary binding names what the client sends: the one there is, if it does. Only
+    a binding can say this: google.api.routing leaves empty fields out, and the client does not."""
     if not names or (rule is not None and names_in(rule) == names):
         return rule
     primary = http_binding(ANY_VERB, "/" + "/".join("{%s}" % name for name in names))
@@ -108,8 +107,8 @@ def agreeing(rule, names):
 
 
 def method_signature(function, method):
-    """The fields that the client takes as arguments. Where the .proto had several signatures, this is
-    all of them in one: the client does not tell them apart."""
+    """The fields that the client takes as arguments. Where the .proto had several signatures, this
+    is all of them in one: the client does not tell them apart."""
     fields = method.request.fields_by_name
     names = [name for name in inspect.signature(function).parameters if name not in NOT_FIELDS]
     return ",".join(name.rstrip("_") for name in names if name in fields)

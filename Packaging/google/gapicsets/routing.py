@@ -10,20 +10,23 @@ from google.api import routing_pb2
 
 from .refusal import Refusal
 
-# What the generator writes for a template's wildcards. The order matters: the first holds the second.
+# What the generator writes for a template's wildcards. The order matters: the first has the second
+# in it.
 WILDCARDS = (("(?:/.*)?", "/**"), (".*", "**"), ("[^/]+", "*"))
+# What no template has: the pattern said more than a template can.
+LEFT_OVER = re.compile(r"[\\()\[\]?+^$|]")
 NAMED = re.compile(r"\(\?P<(\w+)>([^()]*)\)")
 
 
 def template_of(pattern):
-    """`^(?P<bucket>projects/[^/]+/buckets/[^/]+)(?:/.*)?$` is `{bucket=projects/*/buckets/*}/**`."""
+    """`^(?P<bucket>projects/[^/]+/b/[^/]+)(?:/.*)?$` is `{bucket=projects/*/b/*}/**`."""
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise Refusal(f"the routing pattern {pattern} is not one that Google's generator makes")
     template = pattern[1:-1]
     for expression, wildcard in WILDCARDS:
         template = template.replace(expression, wildcard)
     template = NAMED.sub(r"{\1=\2}", template)
-    if pattern_of(template) != pattern:
+    if pattern_of(template) != pattern or LEFT_OVER.search(template):
         raise Refusal(f"the routing pattern {pattern} is not one that Google's generator makes")
     return template
 

@@ -1,7 +1,7 @@
 """Makes descriptor sets for Google's APIs from installed Python packages.
 
-For each PACKAGE (google-cloud-translate, google-cloud-pubsub, …) two files are written to DIR, called
-as the package without its "google-cloud-":
+For each PACKAGE (google-cloud-translate, google-cloud-pubsub, …) two files are written to DIR,
+called as the package without its "google-cloud-":
 
   NAME.binpb                 a FileDescriptorSet with messages, services, their options, all imports
   NAME.service_config.json   a gRPC service config: default timeouts and retries of every method
@@ -12,9 +12,9 @@ Both are for a target of prong's configuration:
   descriptors = ["translate.binpb"]
   service_config = "translate.service_config.json"
 
-The packages must be installed for the Python that runs this. Nothing is downloaded, and no connection
-is opened. Exit codes: 0 all files are written; 1 a package cannot be used, and nothing was written
-for it; 64 the command line is wrong.
+The packages must be installed for the Python that runs this. Nothing is downloaded, and no
+connection is opened. Exit codes: 0 all files are written; 1 a package cannot be used, and nothing
+was written for it; 64 the command line is wrong.
 """
 
 import argparse
@@ -29,12 +29,12 @@ for variable in [name for name in os.environ if name.startswith("GOOGLE_")]:
     del os.environ[variable]
 
 try:
-    from .clients import Client
-    from .files import FileSet
-    from .installed import client_class, client_modules, message_modules
-    from .options import http_tables
-    from .policies import service_config
-    from .refusal import Refusal
+    from gapicsets.clients import Client
+    from gapicsets.files import FileSet
+    from gapicsets.installed import client_class, client_modules, message_modules
+    from gapicsets.options import http_tables
+    from gapicsets.policies import service_config
+    from gapicsets.refusal import Refusal
 except ImportError as missing:
     sys.exit(f"descriptors: no google-cloud-* package can be installed for {sys.executable}, for"
              f" what they all need is missing ({missing}): install the packages you want with"
