@@ -5,6 +5,7 @@ import re
 import urllib.parse
 
 from google.api import annotations_pb2, routing_pb2
+from filling import python_name
 from gapicsets import options
 
 
@@ -51,7 +52,7 @@ def wildcards(template):
 
 def value_at(message, path):
     for name in path.split("."):
-        message = getattr(message, name)
+        message = getattr(message, python_name(message, name))
     return message
 
 

@@ -22,6 +22,8 @@ WELL_KNOWN = {
     "google.protobuf.Timestamp": lambda time: time.FromJsonString("2024-02-29T23:59:59.000001Z"),
     "google.protobuf.Duration": lambda span: span.FromJsonString("-1.5s"),
     "google.protobuf.Struct": lambda struct: struct.update({"a b": [1.5, None, {"é": True}]}),
+    "google.protobuf.Value": lambda value: setattr(value, "string_value", "é"),
+    "google.protobuf.ListValue": lambda values: values.extend(["a", 1, None]),
 }
 LEFT_EMPTY = ("google.protobuf.",)
 SPECIAL_NUMBERS = {
@@ -120,12 +122,17 @@ class Filler:
         return self.rng.choice(SPECIAL_NUMBERS[names.get(kind, "real")])
 
 
+def python_name(message, name):
+    """What a field is called in a generated client: `object` is `object_` there."""
+    return name if name in message.DESCRIPTOR.fields_by_name else name + "_"
+
+
 def put(message, path, text):
     """Sets the field `a.b` to a text."""
     *outer, last = path.split(".")
     for name in outer:
-        message = getattr(message, name)
-    setattr(message, last, text)
+        message = getattr(message, python_name(message, name))
+    setattr(message, python_name(message, last), text)
 
 
 def routing_rules(method_options):

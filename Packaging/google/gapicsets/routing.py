@@ -56,9 +56,10 @@ def explicit_rule(function):
                 template = template_of(statement.value.args[0].value)
             elif name == "regex_match":
                 field = field_of(statement.value.args[0])
-        elif isinstance(statement, ast.If) and any(map(sets_param, statement.body)):
-            if isinstance(statement.test, ast.Attribute):
-                rule.routing_parameters.add(field=field_of(statement.test))
+        elif isinstance(statement, ast.If) and sets_param(statement.body[0]):
+            value = statement.body[0].value
+            if isinstance(value, ast.Attribute):
+                rule.routing_parameters.add(field=field_of(value))
             else:
                 rule.routing_parameters.add(field=field, path_template=template)
     return rule
