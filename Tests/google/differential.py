@@ -5,7 +5,8 @@
   differential.py --google-only
 
 FOLDER holds prongd. For every method of every API in apis.py, random requests go through the
-generated client and through prong's socket, and what arrives must be the same: path, message,
+generated client and through prong's socket (as direct calls in JSON and in protobuf, and as jobs),
+and what arrives must be the same: path, message,
 routing header (byte for byte), version header, deadline (within a tenth; prong's own default where
 Google's client sets none), and headers of the same form. For every retry policy, a call that fails
 first must be tried again on the same codes. The sets are made by Packaging/google/descriptors, into
@@ -35,7 +36,7 @@ from filling import Filler, routing_rules  # noqa: E402
 from gapicsets import options, policies  # noqa: E402
 from gapicsets.clients import pb_class  # noqa: E402
 from recorder import Recorder  # noqa: E402
-from sides import GoogleSide, ProngSide  # noqa: E402
+from sides import FORMS, GoogleSide, ProngSide  # noqa: E402
 from support import Claims  # noqa: E402
 
 PACKAGES = {**APIS, **EXPLICIT}
@@ -175,20 +176,20 @@ class Differential:
         requests += [filler.request(method, rules) for _ in range(self.given.cases - 1)]
         try:
             for index, request in enumerate(requests):
-                self.compare_request(comparison, client, request, as_json=index % 3 != 2)
+                self.compare_request(comparison, client, request, FORMS[index % len(FORMS)])
         except Exception as error:  # pylint: disable=broad-except
             comparison.differences.append(repr(error))
         self.claims.check(
             f"{method.full_name}: {len(requests)} requests", not comparison.differences,
             "; ".join(dict.fromkeys(comparison.differences)))
 
-    def compare_request(self, comparison, client, request, as_json):
+    def compare_request(self, comparison, client, request, form):
         method = comparison.method
         google = self.recorder.arrived(
             lambda: self.google.call(client.client_class, method, request))
         comparison.google(google)
         if self.prong:
-            prong = self.recorder.arrived(lambda: self.prong.call(method, request, as_json))
+            prong = self.recorder.arrived(lambda: self.prong.call(method, request, form))
             comparison.compare(google, prong)
 
     def compare_attempts(self, client, method):
@@ -198,7 +199,7 @@ class Differential:
             lambda: self.google.call(client.client_class, method, request), code)
             for code in CODES}
         prong = self.prong and {code.name: self.recorder.attempts(
-            lambda: self.prong.call(method, request, True), code) for code in CODES}
+            lambda: self.prong.call(method, request), code) for code in CODES}
         self.claims.check(
             f"{method.full_name}: attempts where the first one fails", prong in (None, google),
             f"prong {prong}, Google's client {google}")

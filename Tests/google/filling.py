@@ -6,12 +6,14 @@ from google.api import annotations_pb2, routing_pb2
 from gapicsets import options
 from gapicsets.clients import pb_class
 
-# Words for one part of a resource name; the awkward ones are as likely as the plain ones.
+# Words for one part of a resource name. A line feed means something to the expressions that
+# explicit routing matches with.
 PLAIN = ("p", "my-project-1", "us-central1", "123456", "-", "sa@p.iam.gserviceaccount.com")
 AWKWARD = ("a b", "é", "日本", "x~y", "50%", "a+b", "k=v&l", "(1)*", "…/", "a:b;c,d", "#?",
-           "\U0001f511")
+           "\U0001f511", "p\n")
 WHOLE = ("", "", "projects", "/", "//", "projects/", "/projects/p", "projects/p/", "no such form",
-         "projects/p/locations", "a/b/c/d/e/f/g", "%2F", "x" * 300, "é" * 40)
+         "projects/p/locations", "a/b/c/d/e/f/g", "%2F", "x" * 300, "é" * 40, "\n", "a\nb",
+         "p/q\n", "\t\x01\x7f")
 # What of a request is filled, beside what is routed by: of its fields, and how deep.
 FILLED = 0.4
 DEPTH = 3

@@ -2,6 +2,7 @@
 on its socket, with a target for each service. Both talk to the same recording server."""
 
 import http.client
+import itertools
 import os
 import socket
 import sys
@@ -13,6 +14,10 @@ from gapicsets.clients import Client
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../peers"))
 
 from support import Prongd  # noqa: E402
+
+
+# How a call can be given to prong: JSON, protobuf, and as a durable job.
+FORMS = ("json", "proto", "job")
 
 
 class GoogleSide:
@@ -61,6 +66,7 @@ class ProngSide:
                   for service, name in sorted(services.items())]
         self.prongd = Prongd(programs, "".join(tables))
         self.connection = None
+        self.keys = itertools.count()
 
     def __enter__(self):
         self.prongd.__enter__()
@@ -71,16 +77,17 @@ class ProngSide:
         self.connection.close()
         self.prongd.__exit__()
 
-    def call(self, method, request, as_json):
-        """A direct call; the request goes as JSON or as protobuf."""
-        if as_json:
-            body = json_format.MessageToJson(request, indent=None).encode()
-            kind = "application/json"
+    def call(self, method, request, form="json"):
+        """A call in one of FORMS; it ends before this returns, and its error is raised."""
+        kind, headers = "application/json", {}
+        if form == "proto":
+            kind, body = "application/proto", request.SerializeToString()
         else:
-            body = request.SerializeToString()
-            kind = "application/proto"
-        self.connection.request(
-            "POST", f"/{method.full_name}", body=body, headers={"Content-Type": kind})
+            body = json_format.MessageToJson(request, indent=None).encode()
+        if form == "job":
+            headers["Idempotency-Key"] = f"differential-{next(self.keys)}"
+        self.connection.request("POST", f"/{method.full_name}", body=body,
+                                headers={"Content-Type": kind, **headers})
         response = self.connection.getresponse()
         text = response.read()
         if response.status != 200:

@@ -23,11 +23,12 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE), str(ROOT / "Packaging/google"), str(ROOT / "Tests/peers")]
 
 from google.api import annotations_pb2, client_pb2  # noqa: E402
+from google.api_core import version_header  # noqa: E402
 from google.longrunning import operations_pb2  # noqa: E402
 from google.protobuf import (  # noqa: E402
     descriptor_pb2, descriptor_pool, json_format, message_factory)
 import expected  # noqa: E402
-from apis import APIS, EXPLICIT, recorded_clients  # noqa: E402
+from apis import EXPLICIT, recorded_clients  # noqa: E402
 from filling import Filler, routing_rules  # noqa: E402
 from gapicsets import installed, options, policies, routing  # noqa: E402
 from gapicsets.clients import Client, descriptor_of, pb_class  # noqa: E402
@@ -244,6 +245,25 @@ service_config = "{made.config_path}"
         self.claims.check("a wrong command line is 64", wrong.returncode == 64
                           and "--out" in wrong.stderr, wrong.stderr)
 
+    def check_version(self):
+        """No package here names a version, so one is made to."""
+        client = next(recorded_clients(EXPLICIT))[0]
+        written = descriptor_pb2.ServiceOptions()
+        options.fill_service(client, written)
+        before = written.HasExtension(client_pb2.api_version)
+        send = client.sent
+
+        def sent(method, request=None):
+            call = send(method, request)
+            call.metadata.append(version_header.to_api_version_header("v1_20240506"))
+            return call
+
+        client.sent = sent
+        options.fill_service(client, written)
+        self.claims.check(
+            "a version that the client sends with its calls is written, and no other",
+            not before and written.Extensions[client_pb2.api_version] == "v1_20240506")
+
     def check_templates(self):
         for pattern, template in {
                 "^(?P<bucket>.*)$": "{bucket=**}",
@@ -351,6 +371,7 @@ def main():
         claims.section("what is known of the APIs", test.check_known)
         claims.section("the sets beside the clients", test.check_clients)
         claims.section("what is refused", test.check_refusals)
+        claims.section("versions", test.check_version)
         claims.section("templates of explicit routing", test.check_templates)
         vectors = subprocess.run(
             [sys.executable, HERE / "vectors.py", "--check"], capture_output=True, text=True)
