@@ -100,6 +100,11 @@ def main():
         except OSError as error:
             print(f"descriptors: {error.filename}: {error.strerror}", file=sys.stderr)
             return 1
+        except Exception as error:  # pylint: disable=broad-except
+            # A client of a later generator can be anything; the other packages are not its fault.
+            print(f"descriptors: {package} could not be read, for its clients are not made in the"
+                  f" way this tool knows ({type(error).__name__}: {error})", file=sys.stderr)
+            code = 1
     return code
 
 

@@ -19,7 +19,6 @@ import argparse
 import os
 import pathlib
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -32,25 +31,19 @@ sys.path[:0] = [str(HERE), str(ROOT / "Packaging/google"), str(ROOT / "Tests/pee
 import grpc  # noqa: E402
 from google.protobuf import descriptor_pb2  # noqa: E402
 from apis import APIS, EXPLICIT, recorded_clients  # noqa: E402
+import comparison  # noqa: E402
 from filling import Filler, routing_rules  # noqa: E402
-from gapicsets import options, policies  # noqa: E402
+from gapicsets import policies  # noqa: E402
 from gapicsets.clients import pb_class  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from sides import FORMS, GoogleSide, ProngSide  # noqa: E402
 from support import Claims  # noqa: E402
 
 PACKAGES = {**APIS, **EXPLICIT}
-API_CLIENT = "x-goog-api-client"
-FORM = r"gl-%s/\S+ grpc/\S+ gax/\S+ gapic/\S+ pb/\S+"
-# [defaults] timeout, for methods that Google's client sets no deadline for.
-PRONG_DEFAULT_SECONDS = 30
 # Codes that some policies try again on, and some that none should.
 CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
          grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL,
          grpc.StatusCode.UNKNOWN, grpc.StatusCode.NOT_FOUND)
-TOLERANCE = 0.1
-# What is each side's own business.
-OWN_HEADERS = ("user-agent", API_CLIENT, "grpc-accept-encoding")
 
 
 def arguments():
@@ -84,46 +77,6 @@ def described(folder, name):
             for file in whole.file for service in file.service for method in service.method}
 
 
-class Comparison:
-    """What is compared for one method; `differences` is empty where all is the same."""
-
-    def __init__(self, method):
-        self.method = method
-        self.differences = []
-
-    def expect(self, what, seen, wanted):
-        if seen != wanted:
-            self.differences.append(f"{what}: prong {seen!r}, Google's client {wanted!r}")
-
-    def google(self, google):
-        """What every generated client sends, or this test looks at the wrong thing."""
-        if not re.fullmatch(FORM % "python", google.value(API_CLIENT) or ""):
-            self.differences.append(f"Google's client sent {google.value(API_CLIENT)!r}")
-        if google.path != f"/{self.method.full_name}" or len(google.messages) != 1:
-            self.differences.append(f"Google's client sent {google}")
-
-    def compare(self, google, prong):
-        self.expect("path", prong.path, google.path)
-        message = pb_class(self.method.request_class)
-        self.expect("messages", [message.FromString(each) for each in prong.messages],
-                    [message.FromString(each) for each in google.messages])
-        for header in (options.ROUTING_HEADER, options.VERSION_HEADER):
-            self.expect(header, prong.value(header), google.value(header))
-        self.expect("names of headers", names_of(prong), names_of(google))
-        if not re.fullmatch(FORM % "swift", prong.value(API_CLIENT) or ""):
-            self.differences.append(f"{API_CLIENT}: prong sent {prong.value(API_CLIENT)!r}")
-        self.compare_deadline(google.deadline, prong.deadline)
-
-    def compare_deadline(self, google, prong):
-        wanted = PRONG_DEFAULT_SECONDS if google is None else google
-        if prong is None or abs(prong - wanted) > wanted * TOLERANCE:
-            self.differences.append(f"deadline: prong {prong} s, wanted about {wanted} s")
-
-
-def names_of(arrival):
-    return sorted({name for name, _ in arrival.metadata if name not in OWN_HEADERS})
-
-
 class Differential:
     def __init__(self, given, recorder, folder):
         self.given = given
@@ -151,6 +104,7 @@ class Differential:
         return self.claims.close()
 
     def compare_all(self):
+        comparison.check_itself(self.claims)
         policies_seen = {}
         for client, name in self.clients:
             descriptors = described(self.folder, name)
@@ -169,28 +123,28 @@ class Differential:
 
     def compare_method(self, client, method, descriptor):
         """One claim: all requests of the method arrive as from Google's client."""
-        comparison = Comparison(method)
+        found = comparison.Comparison(method)
         filler = Filler(random.Random(f"{self.given.seed} {method.full_name}"))
         rules = routing_rules(descriptor.options)
         requests = [filler.request(method, {}, filled=0)]
         requests += [filler.request(method, rules) for _ in range(self.given.cases - 1)]
         try:
             for index, request in enumerate(requests):
-                self.compare_request(comparison, client, request, FORMS[index % len(FORMS)])
+                self.compare_request(found, client, request, FORMS[index % len(FORMS)])
         except Exception as error:  # pylint: disable=broad-except
-            comparison.differences.append(repr(error))
+            found.differences.append(repr(error))
         self.claims.check(
-            f"{method.full_name}: {len(requests)} requests", not comparison.differences,
-            "; ".join(dict.fromkeys(comparison.differences)))
+            f"{method.full_name}: {len(requests)} requests", not found.differences,
+            "; ".join(dict.fromkeys(found.differences)))
 
-    def compare_request(self, comparison, client, request, form):
-        method = comparison.method
+    def compare_request(self, found, client, request, form):
+        method = found.method
         google = self.recorder.arrived(
             lambda: self.google.call(client.client_class, method, request))
-        comparison.google(google)
+        found.google(google)
         if self.prong:
             prong = self.recorder.arrived(lambda: self.prong.call(method, request, form))
-            comparison.compare(google, prong)
+            found.compare(google, prong)
 
     def compare_attempts(self, client, method):
         """One claim: a call of the method is tried again on the codes of Google's client only."""
