@@ -22,13 +22,18 @@ extension QueueLogic {
         forgetUnmarked(job)
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)
-        endAttempt(job, report)
+        var response = outcome.code == StatusCode.ok ? outcome.response : nil
+        if let (_, reading) = operation(begunBy: outcome, job) {
+            change(job, .operationBegan(report, reading, random: random.next()))
+            response = job.job.progress.state == .succeeded ? reading?.response : nil
+        } else {
+            endAttempt(job, report)
+        }
         observe(outcome, job)
         if !tokens.isEmpty { finishCancel(job) }
         settle(
             job, acknowledge: LiveJob.Acknowledgement(worker: worker, lease: outcome.lease),
-            tokens: tokens,
-            response: outcome.code == StatusCode.ok ? outcome.response : nil)
+            tokens: tokens, response: response)
     }
 
     /// A code that our own cancel or cut-off made is not the target's word.
@@ -44,7 +49,10 @@ extension QueueLogic {
     private mutating func finishCancel(_ job: LiveJob) {
         switch job.job.progress.state {
         case .queued, .scheduled: change(job, .cancel)
-        case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: break
+        case .waiting:
+            change(job, .cancel)
+            stopFollowing(job)
+        case .running, .unknown, .succeeded, .failed, .cancelled, .expired: break
         }
     }
 

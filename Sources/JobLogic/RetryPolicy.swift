@@ -74,10 +74,14 @@ package final class MethodPolicy: Equatable, Sendable {
     package let jobRetry: RetryPolicy
     package let callRetry: RetryPolicy
     package let safety: Safety
+    /// How the operations that it begins are followed; nil: it begins none.
+    package let operation: OperationRules?
 
     package init(
-        timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety
+        timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety,
+        operation: OperationRules? = nil
     ) {
+        self.operation = operation
         self.timeoutMilliseconds = timeoutMilliseconds
         self.jobRetry = jobRetry
         self.callRetry = callRetry
@@ -88,7 +92,7 @@ package final class MethodPolicy: Equatable, Sendable {
         left === right
             || left.timeoutMilliseconds == right.timeoutMilliseconds
                 && left.jobRetry == right.jobRetry && left.callRetry == right.callRetry
-                && left.safety == right.safety
+                && left.safety == right.safety && left.operation === right.operation
     }
 }
 

@@ -27,6 +27,9 @@ struct CallHandler {
                 exchange.head, now: Int64(Clock.wallMilliseconds()))
             let method = try find(name, at: request.options.target)
             try checkAuthorization(exchange, request)
+            if request.options.awaitsOperation {
+                try method.checkOperation("Prong-Wait-Operation")
+            }
             exchange.collectBody(limit: maxRequest, limitName: "listen.max_request") { body in
                 start(exchange, request, method, body)
             }

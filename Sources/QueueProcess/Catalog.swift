@@ -153,7 +153,7 @@ struct Catalog: Sendable {
                 methods[method.fullName] = CallableMethod(
                     target: index, descriptor: method,
                     policy: policy(
-                        of: method, at: target, isGoogle: service.defaultHost != nil,
+                        of: method, at: target, schema, isGoogle: service.defaultHost != nil,
                         defaults: defaults),
                     extras: CallExtras(method, of: service, schema))
             }
@@ -162,7 +162,7 @@ struct Catalog: Sendable {
     }
 
     private static func policy(
-        of method: MethodDescriptor, at target: Settings.Target, isGoogle: Bool,
+        of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema, isGoogle: Bool,
         defaults: Settings.Defaults
     ) -> MethodPolicy {
         let configured = target.methodPolicy(service: method.service, method: method.name)
@@ -176,7 +176,8 @@ struct Catalog: Sendable {
         return MethodPolicy(
             timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry, total: total),
             callRetry: RetryPolicy(callRetry, total: total),
-            safety: safety(of: method, at: target, hasRetry: configured?.retry != nil))
+            safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
+            operation: OperationRules(of: method, at: target, schema))
     }
 
     /// INTERFACE 2.3, "Safe".

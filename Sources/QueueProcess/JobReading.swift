@@ -98,7 +98,7 @@ struct JobJSON {
         let method = catalogMethod(of: order)
         if bodies { writeBodies(stored, method, to: &writer) }
         writeError(job, method, to: &writer)
-        writer.optionalField("operationName", job.progress.operationName)
+        writeOperation(job, method, to: &writer)
         if order.maxAttempts != RetryPolicy.unlimited {
             writer.field("maxAttempts", Int(order.maxAttempts))
         }
@@ -153,20 +153,25 @@ struct JobJSON {
         _ stored: StoredJob, _ method: CallableMethod?, to writer: inout JSONWriter
     ) {
         if let request = stored.requests.first {
-            writeBody("request", request, method, \.input, to: &writer)
+            writeBody("request", request, method, to: &writer) { method, _ in
+                method.descriptor.input
+            }
         }
         if stored.job.progress.state == .succeeded, let response = stored.responses.first {
-            writeBody("response", response, method, \.output, to: &writer)
+            writeBody("response", response, method, to: &writer) { method, schema in
+                method.responseMessage(of: stored.job, schema)
+            }
         }
     }
 
     /// With today's descriptors, else as base64.
     private func writeBody(
-        _ name: String, _ wire: [UInt8], _ method: CallableMethod?,
-        _ message: KeyPath<MethodDescriptor, MessageHandle>, to writer: inout JSONWriter
+        _ name: String, _ wire: [UInt8], _ method: CallableMethod?, to writer: inout JSONWriter,
+        _ type: (CallableMethod, Schema) -> MessageHandle?
     ) {
         if let method, let schema = service.schemaOfStored(method),
-            let json = try? schema.decode(wire: wire, as: method.descriptor[keyPath: message])
+            let message = type(method, schema),
+            let json = try? schema.decode(wire: wire, as: message)
         {
             writer.key(name)
             writer.raw(json)

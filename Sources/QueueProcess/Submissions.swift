@@ -26,7 +26,8 @@ extension Service {
             idempotencyKey: options.key, batch: options.batch,
             metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
-            safety: method.policy.safety)
+            safety: method.policy.safety,
+            flags: options.awaitsOperation ? .waitOperation : [])
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
@@ -80,6 +81,7 @@ struct JobParser {
             throw ConnectError(error)
         }
         let method = try find(envelope)
+        if envelope.options.awaitsOperation { try method.checkOperation("waitOperation") }
         let wire = try request(envelope, text, method)
         return service.submission(
             envelope.options, method, [wire], submitter,

@@ -108,7 +108,8 @@ enum KeyTable {
         .texts("idempotent", .methodPattern, \.idempotent),
         .choice(
             "on_unknown", [("keep", .keep), ("fail", .fail), ("retry", .retry)], \.onUnknown),
-        .later("operation_timeout", anyDuration, .integer(86_400_000)),
+        .duration(
+            "operation_timeout", 1_000...tenYearsMilliseconds, \.operationTimeoutMilliseconds),
     ]
 
     private static let targetLimits: [Key<Settings.Target>] = [
@@ -118,7 +119,7 @@ enum KeyTable {
         .later("rates", .rates, .pairs([])),
         .later("weight", .integer(1...1_000), .integer(1)),
         .later("retry_budget", .real(0...1), .real(0.1)),
-        .later("cancel_operation", .boolean, .boolean(false)),
+        .flag("cancel_operation", \.cancelsOperation),
         .later("allow", .texts(.principal), .texts([])),
     ]
 }

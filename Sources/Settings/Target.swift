@@ -41,6 +41,11 @@ extension Settings {
         /// `max_in_flight`: calls at once, over all workers; 0: no limit.
         package var maxInFlight = 0
 
+        /// `operation_timeout`: how long a job follows its long-running operation.
+        package var operationTimeoutMilliseconds: Int64 = 86_400_000
+        /// `cancel_operation`: cancelling a waiting job also cancels its operation.
+        package var cancelsOperation = false
+
         package init(name: String) {
             self.name = name
         }

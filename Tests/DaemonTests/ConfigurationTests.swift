@@ -93,7 +93,7 @@ struct ConfigurationTests {
         ("targets.a", "credentials = \"google\""), ("targets.a", "reflection = true"),
         ("targets.a", "scopes = [\"x\"]"), ("targets.a", "quota_project = \"p\""),
         ("targets.a", "rate = \"600/1m\""), ("targets.a", "weight = 2"),
-        ("targets.a", "cancel_operation = true"), ("targets.a", "allow = [\"user:root\"]"),
+        ("targets.a", "allow = [\"user:root\"]"),
         ("access", "operate = [\"group:root\"]"),
     ])
     func `a key that this version does not carry out is refused by name`(

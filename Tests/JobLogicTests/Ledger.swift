@@ -67,8 +67,8 @@ struct Ledger {
         case .drained:
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
-        case .commitWanted, .fetch, .load, .promote, .findOverdue, .send, .acknowledge, .cancel,
-            .replace, .settled, .observed:
+        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findDuePolls, .send,
+            .acknowledge, .cancel, .replace, .settled, .observed:
             break
         }
     }

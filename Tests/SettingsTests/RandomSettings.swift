@@ -48,6 +48,8 @@ extension SeededRandom {
         target.idempotent = texts { "*/\($0)*" }
         target.onUnknown = Settings.OnUnknown.allCases.randomElement(using: &self) ?? .keep
         target.maxInFlight = .random(in: 0...1_000_000, using: &self)
+        target.operationTimeoutMilliseconds = .random(in: 1_000...86_400_000, using: &self)
+        target.cancelsOperation = .random(using: &self)
         return target
     }
 
