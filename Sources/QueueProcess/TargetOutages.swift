@@ -91,11 +91,17 @@ extension Service {
         let opening =
             "no worker has had a READY connection to \(settings.address) since \(since)"
             + " (\(TargetOutages.summary(states)))"
-        if let reason = states.map(\.reason).filter({ !$0.isEmpty }).min() {
-            return "\(opening): \(reason); correct the settings of the target, then restart prongd"
+        let told = states.filter { !$0.reason.isEmpty }.min { $0.reason < $1.reason }
+        if let told {
+            let advice =
+                told.connectivity == .shutdown
+                ? "correct the settings of the target, then restart prongd"
+                : "prong tries again by itself"
+            return "\(opening): \(told.reason); \(advice)"
         }
         let keys =
-            settings.credentials == .tls ? "`credentials`, `ca` and `authority`" : "`credentials`"
+            settings.credentials != .insecure
+            ? "`credentials`, `ca` and `authority`" : "`credentials`"
         return "\(opening); check that the server listens there, and the `address`, \(keys) of"
             + " [targets.\(settings.name)]; prong tries again every second"
     }

@@ -1,0 +1,45 @@
+// Where the token thread leaves what calls may use, and the loop finds it. Each side holds the lock
+// for a copy only, so neither ever waits for a network or a disk of the other's.
+
+import Credentials
+import GRPCClient
+import Synchronization
+
+/// What the calls of one target carry.
+struct CallToken: Equatable, Sendable {
+    var standing: TokenStanding
+    /// "": none.
+    var quotaProject = ""
+
+    /// Empty where there is no token.
+    var fields: [MetadataField] {
+        guard let token = standing.token else { return [] }
+        var fields = [MetadataField("authorization", "Bearer \(token.text)")]
+        if !quotaProject.isEmpty {
+            fields.append(MetadataField("x-goog-user-project", quotaProject))
+        }
+        return fields
+    }
+}
+
+final class TokenBoard: Sendable {
+    private let news = Mutex<[Int: CallToken]>([:])
+    private let waker: Waker
+
+    init(waker: Waker) {
+        self.waker = waker
+    }
+
+    func publish(_ token: CallToken, ofTarget target: Int) {
+        news.withLock { $0[target] = token }
+        waker.wake()
+    }
+
+    /// What is new, by target.
+    func take() -> [Int: CallToken] {
+        news.withLock { news in
+            defer { news.removeAll() }
+            return news
+        }
+    }
+}
