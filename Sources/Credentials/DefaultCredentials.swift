@@ -16,7 +16,9 @@ package enum DefaultCredentials {
     package static let metadataHost = "169.254.169.254"
 
     package static func places(_ environment: (String) -> String?) -> [Place] {
-        let set = { (name: String) in environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+        func set(_ name: String) -> String? {
+            environment(name).flatMap { $0.isEmpty ? nil : $0 }
+        }
         if let path = set("GOOGLE_APPLICATION_CREDENTIALS") { return [.named(path)] }
         var places: [Place] = []
         let file = "application_default_credentials.json"

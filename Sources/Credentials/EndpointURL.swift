@@ -1,5 +1,5 @@
-// Where a token is fetched from: "https://HOST[:PORT]/PATH". Plain "http://" is for this machine and
-// for the metadata servers of clouds alone: a secret must never travel in the clear.
+// Where a token is fetched from: "https://HOST[:PORT]/PATH". Plain "http://" is for this machine
+// and for the metadata servers of clouds alone: a secret must never travel in the clear.
 
 package struct EndpointURL: Equatable, Sendable {
     package let isSecure: Bool

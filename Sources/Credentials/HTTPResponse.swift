@@ -97,7 +97,7 @@ package struct HTTPResponseReader {
         return atEnd ? .broken("half an answer") : .more
     }
 
-    private static func head(_ bytes: ArraySlice<UInt8>) -> (Int, [HTTPField])? {
+    static func head(_ bytes: ArraySlice<UInt8>) -> (Int, [HTTPField])? {
         guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
         var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false)
         let first = lines.removeFirst().split(separator: " ", maxSplits: 2)
@@ -113,7 +113,7 @@ package struct HTTPResponseReader {
         return (status, headers)
     }
 
-    private static func find(_ mark: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
+    static func find(_ mark: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
         guard bytes.count >= mark.count, start <= bytes.count - mark.count else { return nil }
         return (start...bytes.count - mark.count).first { bytes[$0...].starts(with: mark) }
     }

@@ -1,5 +1,5 @@
 // Keeps one target's token: fetches the first, renews it well before it ends, backs off when that
-// fails, and keeps the old one until it ends. A value: clock and randomness come in.
+// fails, and keeps the old one until its last seconds. A value: clock and randomness come in.
 //
 //     empty ── start ──▶ fetching ── fetched ──▶ waiting until it must be renewed ─┐
 //                           ▲  └─ failed ──▶ waiting in back-off ──────────────────┤
@@ -71,6 +71,9 @@ package struct TokenMachine: Equatable, Sendable {
     static let backOffMillisecondsMax: UInt64 = 60_000
     /// A token whose source is gone counts this much longer: a file may be in the making.
     static let graceMilliseconds: UInt64 = 10_000
+    /// A token is not used in its last seconds, or its last twentieth if that is less: a call takes
+    /// its time to arrive, and clocks differ.
+    static let lastMilliseconds: UInt64 = 5_000
 
     private(set) var phase = Phase.empty
     private var life: Life?
@@ -143,9 +146,10 @@ package struct TokenMachine: Equatable, Sendable {
             return again()
         }
         let start = moment.monotonicNanoseconds
+        let usable = milliseconds - min(Self.lastMilliseconds, milliseconds / 20)
         life = Life(
-            token: token.text, endNanoseconds: start + milliseconds * 1_000_000,
-            endWallMilliseconds: moment.wallMilliseconds + Int64(milliseconds))
+            token: token.text, endNanoseconds: start + usable * 1_000_000,
+            endWallMilliseconds: moment.wallMilliseconds + Int64(usable))
         let margin = min(Self.renewMilliseconds, milliseconds / 5)
         // Workers that started together do not all ask together.
         let early = margin + random % (margin / 2 + 1)

@@ -1,5 +1,5 @@
-// Credentials at `--check` and at each start: whether the named file is there, is what it should be,
-// and can work, as far as that shows without a network. Never shows what is in a file.
+// Credentials at `--check` and at each start: whether the named file is there, is what it should
+// be, and can work, as far as that shows without a network. Never shows what is in a file.
 
 internal import Credentials
 internal import Settings

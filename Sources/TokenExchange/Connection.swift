@@ -1,5 +1,5 @@
-// A connection to a token endpoint: the socket, and TLS over it where the URL says https. Blocks the
-// thread that uses it, up to its patience: never the worker's loop.
+// A connection to a token endpoint: the socket, and TLS over it where the URL says https. Blocks
+// the thread that uses it, up to its patience: never the worker's loop.
 
 import CTLS
 import Credentials
@@ -9,29 +9,65 @@ import Kernel
 struct Connection: ~Copyable {
     private let socket: FileDescriptor
     /// Nil: plain, which EndpointURL allows for this machine and metadata servers alone.
-    private let tls: OpaquePointer?
+    private var tls: OpaquePointer?
     private let patience: Patience
 
     private static let errorBytes = 256
 
+    private init(_ socket: consuming FileDescriptor, _ patience: Patience) {
+        self.socket = socket
+        self.patience = patience
+    }
+
     /// Connected, and where it is secure: with the server's certificate verified.
     ///
     /// - Parameter roots: PEM of trusted roots beside the system's.
-    init(_ url: EndpointURL, roots: String?, _ patience: Patience) throws(TokenFailure) {
-        self.patience = patience
-        let socket = try Addresses.connect(url, patience)
-        guard url.isSecure else {
-            self.socket = socket
-            tls = nil
-            return
+    static func open(
+        _ url: EndpointURL, roots: String?, _ patience: Patience
+    ) throws(TokenFailure) -> Connection {
+        let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
+        var connection: Connection
+        switch ProxyChoice.of(url, environment: environment) {
+        case .direct:
+            connection = Connection(try Addresses.connect(url, patience), patience)
+        case .unusable(let name):
+            throw TokenFailure("\(name) names no proxy like http://HOST:PORT")
+        case .tunnel(let proxy):
+            connection = Connection(try Addresses.connect(proxy, patience), patience)
+            try connection.tunnel(to: url, through: proxy)
         }
+        if url.isSecure { try connection.secure(url, roots) }
+        return connection
+    }
+
+    /// What follows goes to the endpoint itself.
+    private borrowing func tunnel(
+        to url: EndpointURL, through proxy: EndpointURL
+    ) throws(TokenFailure) {
+        try send(ProxyChoice.request(for: url))
+        var answer: [UInt8] = []
+        while true {
+            let bytes = try receive()
+            answer += bytes
+            let status = HTTPResponseReader.statusOfHead(answer) ?? (bytes.isEmpty ? 0 : nil)
+            guard let status else { continue }
+            if status == 200 { return }
+            let said = status > 0 ? ": it answered \(status)" : ""
+            throw TokenFailure("the proxy \(proxy.origin) gives no way to \(url.origin)\(said)")
+        }
+    }
+
+    private mutating func secure(_ url: EndpointURL, _ roots: String?) throws(TokenFailure) {
         var text = [CChar](repeating: 0, count: Self.errorBytes)
-        guard let tls = CTLS_open(socket.number, url.host, roots, &text, text.count) else {
+        tls = CTLS_open(socket.number, url.host, roots, &text, text.count)
+        guard let tls else {
             throw TokenFailure("\(url.origin) cannot be reached: \(Self.words(text))")
         }
-        self.socket = socket
-        self.tls = tls
-        try handshake(tls)
+        while true {
+            let result = CTLS_handshake(tls, &text, text.count)
+            if result == CInt(CTLS_DONE) { return }
+            try wait(result, text)
+        }
     }
 
     deinit {
@@ -41,15 +77,6 @@ struct Connection: ~Copyable {
     private static func words(_ text: [CChar]) -> String {
         let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private borrowing func handshake(_ tls: OpaquePointer) throws(TokenFailure) {
-        var text = [CChar](repeating: 0, count: Self.errorBytes)
-        while true {
-            let result = CTLS_handshake(tls, &text, text.count)
-            if result == CInt(CTLS_DONE) { return }
-            try wait(result, text)
-        }
     }
 
     /// - Throws: where there is nothing to wait for, or no time left.

@@ -17,10 +17,6 @@ package struct FileStamp: Equatable, Sendable {
     package init(path: String) {
         var about = stat()
         guard stat(path, &about) == 0 else { return }
-        self.init(about)
-    }
-
-    fileprivate init(_ about: stat) {
         device = UInt64(about.st_dev)
         inode = UInt64(about.st_ino)
         size = Int64(about.st_size)

@@ -1,5 +1,5 @@
-// Carries out a TokenPlan: files, signatures, requests to token endpoints. Blocks its thread up to a
-// few exchanges' patience: never call it on the worker's loop.
+// Carries out a TokenPlan: files, signatures, requests to token endpoints. Blocks its thread up to
+// a few exchanges' patience: never call it on the worker's loop.
 
 package import Credentials
 import Kernel
@@ -53,7 +53,7 @@ package struct TokenFetch {
 
     private func ask(_ request: HTTPRequest) throws(TokenFailure) -> TokenAnswer {
         let patience = Patience(origin: request.url.origin)
-        let connection = try Connection(request.url, roots: roots, patience)
+        let connection = try Connection.open(request.url, roots: roots, patience)
         try connection.send(request.bytes)
         var reader = HTTPResponseReader()
         while true {

@@ -1,6 +1,6 @@
 // One gRPC client per target, built here, in this process, after the fork; kept connected, and its
-// state watched. A target whose calls need a token is ready only while there is one. Certificates and
-// their keys are read here too: a private key passes no other process.
+// state watched. A target whose calls need a token is ready only while there is one. Certificates
+// and their keys are read here too: a private key passes no other process.
 
 import Credentials
 import GRPCClient

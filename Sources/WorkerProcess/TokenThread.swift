@@ -86,7 +86,7 @@ final class TokenThread: Sendable {
         let milliseconds = end > now ? (end - now + 999_999) / 1_000_000 : 0
         guard poll(&wait, 1, CInt(clamping: milliseconds)) > 0 else { return }
         var room = [UInt8](repeating: 0, count: 64)
-        while read(pokeReader, &room, room.count) > 0 {}
+        while Glibc.read(pokeReader, &room, room.count) > 0 {}
     }
 
     private func takeResults() -> [Result] {
@@ -150,7 +150,9 @@ final class TokenThread: Sendable {
                 guard plan.needsNetwork else {
                     return .fetched(try fetch.token(plan), at: moment)
                 }
-                exchange(index, plan, fetch, at: moment)
+                guard exchange(index, plan, fetch, at: moment) else {
+                    throw TokenFailure("the system gives no thread to ask for it")
+                }
                 return nil
             }
         } catch {
@@ -233,10 +235,11 @@ final class TokenThread: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Begins an exchange on a thread of its own; false where there is none to be had.
     private func exchange(
         _ index: Int, _ plan: TokenPlan, _ fetch: TokenFetch, at moment: TokenMoment
-    ) {
-        NamedThread.start(named: "prong-exchange") { [self] in
+    ) -> Bool {
+        NamedThread.startIfPossible(named: "prong-exchange") { [self] in
             let event: TokenEvent
             do throws(TokenFailure) {
                 event = .fetched(try fetch.token(plan), at: moment)

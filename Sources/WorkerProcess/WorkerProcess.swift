@@ -3,8 +3,8 @@
 // Must never be entered in a process in which C-core is alive already.
 //
 // Two threads of ours: this one waits on C-core's completion queue and does all the work, the link
-// thread reads the sockets of the queue and the supervisor. Where a target needs tokens, a third one
-// gets them (TokenThread). C-core adds its own.
+// thread reads the sockets of the queue and the supervisor. Where a target needs tokens, a third
+// one gets them (TokenThread). C-core adds its own.
 
 import GRPCClient
 import Glibc

@@ -24,9 +24,11 @@ enum Samples {
         """
     }
     static let impersonationURL =
-        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/b@x:generateAccessToken"
+        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
+        + "b@x:generateAccessToken"
     static let impersonated = """
-        {"type": "impersonated_service_account", "delegates": ["d@x"], "source_credentials": \(user),
+        {"type": "impersonated_service_account", "delegates": ["d@x"],
+         "source_credentials": \(user),
          "service_account_impersonation_url": "\(impersonationURL)"}
         """
 

@@ -133,6 +133,30 @@ import Testing
         #expect(places(["NO_GCE_CHECK": "true"]).isEmpty)
     }
 
+    @Test func `a proxy of the environment is for https to other machines alone`() throws {
+        func choice(_ url: String, _ values: [String: String]) throws -> ProxyChoice {
+            ProxyChoice.of(try #require(EndpointURL(url))) { values[$0] }
+        }
+        let set = ["HTTPS_PROXY": "http://p:3128", "no_proxy": "a.example, .b.example"]
+        let proxy = ProxyChoice.tunnel(try #require(EndpointURL("http://p:3128")))
+        #expect(try choice("https://h.example/", set) == proxy)
+        #expect(try choice("https://h.example/", ["https_proxy": "p:3128"]) == proxy)
+        for url in [
+            "https://a.example/", "https://x.b.example/", "https://127.0.0.1/", "http://localhost/",
+        ] {
+            #expect(try choice(url, set) == .direct, "\(url)")
+        }
+        #expect(try choice("https://xa.example/", set) == proxy)
+        #expect(try choice("https://h/", [:]) == .direct)
+        #expect(
+            try choice("https://h/", ["HTTPS_PROXY": "socks5://p"]) == .unusable("HTTPS_PROXY"))
+        let asked = ProxyChoice.request(for: try #require(EndpointURL("https://h.example/x")))
+        #expect(String(decoding: asked, as: UTF8.self).hasPrefix("CONNECT h.example:443 HTTP/1.1"))
+        #expect(HTTPResponseReader.statusOfHead(Array("HTTP/1.1 200 OK\r\n".utf8)) == nil)
+        #expect(HTTPResponseReader.statusOfHead(Array("HTTP/1.1 407 No\r\n\r\n".utf8)) == 407)
+        #expect(HTTPResponseReader.statusOfHead(Array("junk\r\n\r\n".utf8)) == 0)
+    }
+
     @Test func `requests are forms and JSON as the endpoints want them`() throws {
         guard case .authorizedUser(let user) = try Samples.parse(Samples.user),
             case .external(let account) = try Samples.parse(Samples.external("{\"file\": \"/t\"}"))

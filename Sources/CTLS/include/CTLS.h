@@ -22,8 +22,8 @@ enum {
 enum { CTLS_KEY_OTHER = 0, CTLS_KEY_RSA = 1, CTLS_KEY_P256 = 2 };
 
 // A client on a connected, non-blocking socket, which stays the caller's. Trusts the system's roots
-// (OpenSSL's own places, SSL_CERT_FILE and SSL_CERT_DIR) and those in `roots` (PEM; NULL: none), and
-// takes no server but `host`, a name or an address. NULL: see `error`.
+// (OpenSSL's own places, SSL_CERT_FILE and SSL_CERT_DIR) and those in `roots` (PEM; NULL: none),
+// and takes no server but `host`, a name or an address. NULL: see `error`.
 CTLS_connection *_Nullable CTLS_open(int fd, const char *_Nonnull host, const char *_Nullable roots,
                                      char *_Nonnull error, size_t error_size);
 void CTLS_close(CTLS_connection *_Nonnull connection);
