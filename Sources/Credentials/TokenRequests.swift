@@ -193,9 +193,12 @@ package struct TokenAnswer {
         return shown.count > 1 ? "\(first) (\(shown[1]))" : first
     }
 
-    /// Short and printable, and nothing where it repeats a secret.
+    /// Short and printable, and nothing where it repeats a secret, as it is or as the form had it.
     private func printable(_ text: String) -> String? {
-        let hidden = request.secrets.contains { !$0.text.isEmpty && text.contains($0.text) }
+        let hidden = request.secrets.contains { secret in
+            !secret.text.isEmpty
+                && (text.contains(secret.text) || text.contains(formEncoded(secret.text)))
+        }
         guard !hidden, !text.isEmpty else { return nil }
         let plain = text.unicodeScalars.prefix(160).map { scalar -> Character in
             0x20...0x7E ~= scalar.value ? Character(scalar) : "?"

@@ -99,15 +99,16 @@ final class TargetClients {
         return channel
     }
 
-    /// The target's own entries, behind the call's; the call's win, but for the token.
+    /// The target's own entries, behind the call's, and those of its token behind both. Whoever is in
+    /// front wins, but for the token.
     func metadata(for order: CallOrder) -> [MetadataField] {
         var fields = order.metadata.map { MetadataField(name: $0.name, value: $0.value) }
         let client = clients[Int(order.target)]
         if client.token != nil { fields.removeAll { $0.name == "authorization" } }
-        let own = client.metadata + (client.token?.fields ?? [])
-        guard !own.isEmpty else { return fields }
-        let given = Set(fields.map(\.name))
-        fields += own.filter { !given.contains($0.name) }
+        for own in [client.metadata, client.token?.fields ?? []] where !own.isEmpty {
+            let given = Set(fields.map(\.name))
+            fields += own.filter { !given.contains($0.name) }
+        }
         return fields
     }
 

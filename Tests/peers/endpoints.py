@@ -5,6 +5,8 @@ metadata server over HTTP) that keeps what it was asked and answers as its path 
 import base64
 import http.server
 import json
+import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -168,6 +170,51 @@ class Endpoint:
         headers = {"Metadata-Flavor": "Google"} if kind == "computeMetadata" else {}
         return 200, headers, json.dumps({
             "access_token": self.mint(kind), "expires_in": self.life, "token_type": "Bearer"})
+
+
+class Proxy:
+    """An HTTP proxy that knows one way, CONNECT, and one place that it leads to; keeps who asked
+    for what."""
+
+    def __init__(self, port):
+        self.asked = []
+        proxy = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                proxy.asked.append(self.rfile.readline().decode().strip())
+                while self.rfile.readline().strip():
+                    pass
+                with socket.create_connection(("127.0.0.1", port)) as other:
+                    self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                    back = threading.Thread(
+                        target=self.pour, args=(other, self.connection), daemon=True)
+                    back.start()
+                    self.pour(self.connection, other)
+                    back.join(5)
+
+            @staticmethod
+            def pour(source, sink):
+                try:
+                    while data := source.recv(65536):
+                        sink.sendall(data)
+                    sink.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def part(text):

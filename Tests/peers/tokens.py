@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.parse
 
-from endpoints import HOST, METHOD, Endpoint, Translate, descriptors, verified
+from endpoints import HOST, METHOD, Endpoint, Proxy, Translate, descriptors, verified
 from support import Prongd, Scratch, free_port, until
 from tls import Authority, openssl
 
@@ -85,6 +85,7 @@ def claims(check, programs):
             faults(check, programs, case, environment, stranger, strange)
             renewal(check, programs, case, environment)
             defaults(check, programs, case, environment)
+            proxied(check, programs, case, environment, tokens)
             check_says(check, programs, case)
 
 
@@ -283,6 +284,20 @@ def defaults(check, programs, case, environment):
             call(prongd, "gcloud")
             check("gcloud's file goes before the metadata server",
                   carried(case, "gcloud").startswith("TOKEN-SECRET-token"))
+
+
+def proxied(check, programs, case, environment, authority):
+    """An endpoint that only a proxy can find."""
+    with Endpoint(*authority.sign("token.test")) as endpoint, Proxy(endpoint.port) as proxy:
+        case.write("handed/far", case.user("token", "https://token.test"))
+        environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"),
+                           HTTPS_PROXY=f"http://{proxy.address}")
+        with Prongd(programs, case.table("far", "credential:far"),
+                    environment=environment) as prongd:
+            until("far is up", lambda: prongd.target("far")["state"] == "up")
+            check("a token comes through the proxy of the environment, in a tunnel",
+                  call(prongd, "far").status == 200 and bool(endpoint.asked("/token"))
+                  and set(proxy.asked) == {"CONNECT token.test:443 HTTP/1.1"}, proxy.asked)
 
 
 def quiet(check, prongd, when, case):
