@@ -11,9 +11,8 @@ enum Addresses {
     ) throws(TokenFailure) -> FileDescriptor {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_ADDRCONFIG
-        // A numeric address of a family that no interface has is one all the same.
-        if url.host.contains(":") || url.host.first?.isNumber == true { hints.ai_flags = 0 }
+        // Of families that no interface has, this machine's own addresses are of use all the same.
+        if !url.isLoopback, !url.isLinkLocal { hints.ai_flags = AI_ADDRCONFIG }
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(url.host, "\(url.port)", &hints, &list)
         guard code == 0, let list else {

@@ -99,17 +99,23 @@ final class TargetClients {
         return channel
     }
 
-    /// The target's own entries, behind the call's, and those of its token behind both. Whoever is in
-    /// front wins, but for the token.
+    /// The target's own entries stand behind the call's, those of its token behind both. Whoever
+    /// is in front wins, but for the token.
     func metadata(for order: CallOrder) -> [MetadataField] {
         var fields = order.metadata.map { MetadataField(name: $0.name, value: $0.value) }
         let client = clients[Int(order.target)]
-        if client.token != nil { fields.removeAll { $0.name == "authorization" } }
-        for own in [client.metadata, client.token?.fields ?? []] where !own.isEmpty {
-            let given = Set(fields.map(\.name))
-            fields += own.filter { !given.contains($0.name) }
+        Self.append(client.metadata, to: &fields)
+        if let token = client.token {
+            fields.removeAll { $0.name == "authorization" }
+            Self.append(token.fields, to: &fields)
         }
         return fields
+    }
+
+    private static func append(_ own: [MetadataField], to fields: inout [MetadataField]) {
+        guard !own.isEmpty else { return }
+        let given = Set(fields.map(\.name))
+        fields += own.filter { !given.contains($0.name) }
     }
 
     private static func metadata(of target: Settings.Target) -> [MetadataField] {

@@ -7,18 +7,22 @@ import Synchronization
 
 /// What the calls of one target carry.
 struct CallToken: Equatable, Sendable {
-    var standing: TokenStanding
-    /// "": none.
-    var quotaProject = ""
+    let standing: TokenStanding
+    /// Made once, for all calls; empty where there is no token.
+    let fields: [MetadataField]
 
-    /// Empty where there is no token.
-    var fields: [MetadataField] {
-        guard let token = standing.token else { return [] }
+    /// - Parameter quotaProject: "" is none.
+    init(standing: TokenStanding, quotaProject: String = "") {
+        self.standing = standing
+        guard let token = standing.token else {
+            fields = []
+            return
+        }
         var fields = [MetadataField("authorization", "Bearer \(token.text)")]
         if !quotaProject.isEmpty {
             fields.append(MetadataField("x-goog-user-project", quotaProject))
         }
-        return fields
+        self.fields = fields
     }
 }
 
