@@ -58,6 +58,8 @@ package struct HTTPResponseReader {
 
     private func body(of response: HTTPResponse, from start: Int, _ atEnd: Bool) -> Progress {
         var response = response
+        // No content (RFC 9110): whatever follows is none of it.
+        if response.status == 204 { return .done(response) }
         if response.header("transfer-encoding") != nil {
             guard response.header("transfer-encoding")?.lowercased() == "chunked" else {
                 return .broken("a transfer encoding that prong does not know")
@@ -74,7 +76,7 @@ package struct HTTPResponseReader {
             response.body = Array(bytes[start..<start + length])
             return .done(response)
         }
-        guard atEnd || response.status == 204 else { return .more }
+        guard atEnd else { return .more }
         response.body = Array(bytes[start...])
         return .done(response)
     }
