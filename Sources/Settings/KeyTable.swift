@@ -87,18 +87,15 @@ enum KeyTable {
     ]
 
     private static let targetSecurity: [Key<Settings.Target>] = [
-        .choice(
-            "credentials", [("insecure", .insecure), ("tls", .tls)],
-            later: ["google", "service-account:", "token-file:", "external:", "credential:"],
-            \.credentials),
+        .text("credentials", .credentials, \.credentialsText),
         .text("ca", .path, \.caPath),
         .text("cert", .path, \.certificatePath),
         .text("key", .path, \.keyPath),
         .text("authority", .authority, \.authority),
-        .later("scopes", .texts(.printable), .texts([])),
-        .later("quota_project", .text(.printable), .text("")),
-        .later("universe_domain", .text(.printable), .text("")),
-        .later("impersonate", .text(.printable), .text("")),
+        .texts("scopes", .scope, \.scopes),
+        .text("quota_project", .project, \.quotaProject),
+        .text("universe_domain", .domain, \.universeDomain),
+        .text("impersonate", .account, \.impersonate),
     ]
 
     private static let targetCalls: [Key<Settings.Target>] = [
