@@ -51,6 +51,7 @@ let package = Package(
         .target(name: "Settings", swiftSettings: strict),
         .target(name: "WireFormat", swiftSettings: strict),
         .target(name: "Schema", swiftSettings: strict),
+        .target(name: "ServerReflection", dependencies: ["Schema"], swiftSettings: strict),
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
 
@@ -76,7 +77,10 @@ let package = Package(
             swiftSettings: faulty),
         .target(
             name: "LoaderProcess",
-            dependencies: ["CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops"],
+            dependencies: [
+                "CTOML", "Settings", "Schema", "ServerReflection", "WireFormat", "GRPCClient",
+                "Kernel", "Ops",
+            ],
             swiftSettings: strict),
         .target(
             name: "QueueProcess",
@@ -121,6 +125,9 @@ let package = Package(
             name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage", "SeededRandom"],
             swiftSettings: strict),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: strict),
+        .testTarget(
+            name: "ServerReflectionTests", dependencies: ["ServerReflection"],
+            swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
             swiftSettings: strict),

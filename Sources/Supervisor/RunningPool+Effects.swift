@@ -11,6 +11,8 @@ extension RunningPool {
     func perform(_ effect: PoolEffect) {
         switch effect {
         case .fork(let key, let safeMode): fork(key, safeMode: safeMode)
+        case .adoptBundle(let key): adoptBundle(of: key)
+        case .dropBundle(let key): forgetBundle(of: key)
         case .order(let key, let order): children[key]?.send(supervisorOrder(order))
         case .picture(let key): writePicture(of: key)
         case .abort(let key): children[key]?.signal(SIGABRT)
@@ -44,6 +46,26 @@ extension RunningPool {
                 : .forkFailed(key, reason: error.sentence)
             pendingEvents.append(event)
         }
+    }
+
+    /// The supervisor's own numbers cannot have changed: the loader has read no configuration.
+    private func adoptBundle(of key: ChildKey) {
+        guard let bundle = children[key]?.bundle else { return }
+        forgetBundle(of: key)
+        guard let new = try? StartSettings(bundle: bundle.number), new.header == settings.header
+        else {
+            return log.error(
+                "\(key) handed back other settings than it was given, which is a bug of prong; "
+                    + "everything stays as it was")
+        }
+        forkPoint.replace(bundle: bundle)
+        children[pool.queue.key]?.send(.newBundle, file: bundle)
+    }
+
+    /// Takes it out of the table of open descriptors; it is closed with the last who refers to it.
+    private func forgetBundle(of key: ChildKey) {
+        guard let bundle = children[key]?.bundle else { return }
+        forkPoint.descriptors.remove(bundle.number)
     }
 
     /// A process that cannot be watched is ended at once, as if it had never been.

@@ -90,7 +90,7 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         ("worker", "retire_after_jobs = 10"), ("worker", "retire_after = \"1h\""),
-        ("targets.a", "credentials = \"google\""), ("targets.a", "reflection = true"),
+        ("targets.a", "credentials = \"google\""),
         ("targets.a", "scopes = [\"x\"]"), ("targets.a", "quota_project = \"p\""),
         ("targets.a", "rate = \"600/1m\""), ("targets.a", "weight = 2"),
         ("targets.a", "cancel_operation = true"), ("targets.a", "allow = [\"user:root\"]"),

@@ -133,7 +133,7 @@ func target(_ lines: String) -> String {
         "max_size = \"1GiB\"": "store", "retire_after_jobs = 1": "worker",
         "retire_after = \"1h\"": "worker", "retire_above = \"1GiB\"": "worker",
         "crash_limit = 4": "worker", "operate = [\"group:a\"]": "access",
-        "reflection = true": "", "scopes = [\"a\"]": "", "quota_project = \"p\"": "",
+        "scopes = [\"a\"]": "", "quota_project = \"p\"": "",
         "universe_domain = \"u\"": "", "impersonate = \"i\"": "", "operation_timeout = \"2d\"": "",
         "rate = \"1/s\"": "", "burst = 1": "", "rates = { \"*\" = \"1/s\" }": "", "weight = 2": "",
         "retry_budget = 0.2": "", "cancel_operation = true": "", "allow = [\"user:a\"]": "",
