@@ -1,6 +1,6 @@
 // What targets with `reflection` tell about themselves, put beside what files say: told now, or to
-// an earlier prongd, or not at all. No target's answer, and no lack of one, is a reason not to start,
-// and none of them changes anything for another target.
+// an earlier prongd, or not at all. No target's answer, and no lack of one, is a reason not to
+// start, and none of them changes anything for another target.
 
 internal import Kernel
 internal import Schema

@@ -16,6 +16,8 @@ enum ReflectionFetch {
     /// What all servers together may make the loader hold, as long as each may have `bytesFloor`.
     private static let allBytesMax = 512 << 20
     private static let bytesFloor = 4 << 20
+    /// A call's deadline behind the patience.
+    private static let graceNanoseconds: UInt64 = 1_000_000_000
     /// C-core's own end; the process may leave it undone.
     private static let endNanoseconds: UInt64 = 500_000_000
 
@@ -31,7 +33,9 @@ enum ReflectionFetch {
         var limits = ReflectionLimits()
         limits.bytesMax = max(bytesFloor, min(limits.bytesMax, allBytesMax / targets.count))
         let conversations = targets.map {
-            Conversation(target: $0, limits: limits, deadlineNanoseconds: deadline)
+            // its own end comes first, and says more
+            Conversation(
+                target: $0, limits: limits, deadlineNanoseconds: deadline + graceNanoseconds)
         }
         for conversation in conversations { conversation.begin(on: queue) }
         while conversations.contains(where: { $0.answer == nil }) {

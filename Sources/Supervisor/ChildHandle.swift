@@ -133,6 +133,8 @@ final class ChildHandle {
     }
 
     private func sendPacket(_ frame: [UInt8], with file: OpenFile) -> Bool {
+        // closed meanwhile: a newer one waits behind it
+        guard file.number >= 0 else { return true }
         do throws(SystemError) {
             try DescriptorPassing.send(
                 frame, descriptor: file.number, over: link.number, blocks: false)

@@ -67,7 +67,10 @@ struct ForkPoint {
 
     /// What children are given from now on. Theirs who live is their own copy.
     mutating func replace(bundle new: OpenFile) {
-        if let bundle { descriptors.remove(bundle.number) }
+        if let bundle {
+            descriptors.remove(bundle.number)
+            bundle.close()
+        }
         bundle = new
         descriptors.add(new.number, "bundle")
     }

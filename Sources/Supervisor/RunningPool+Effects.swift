@@ -12,7 +12,7 @@ extension RunningPool {
         switch effect {
         case .fork(let key, let safeMode): fork(key, safeMode: safeMode)
         case .adoptBundle(let key): adoptBundle(of: key)
-        case .dropBundle(let key): forgetBundle(of: key)
+        case .dropBundle(let key): forgetBundle(of: key)?.close()
         case .order(let key, let order): children[key]?.send(supervisorOrder(order))
         case .picture(let key): writePicture(of: key)
         case .abort(let key): children[key]?.signal(SIGABRT)
@@ -50,10 +50,10 @@ extension RunningPool {
 
     /// The supervisor's own numbers cannot have changed: the loader has read no configuration.
     private func adoptBundle(of key: ChildKey) {
-        guard let bundle = children[key]?.bundle else { return }
-        forgetBundle(of: key)
+        guard let bundle = forgetBundle(of: key) else { return }
         guard let new = try? StartSettings(bundle: bundle.number), new.header == settings.header
         else {
+            bundle.close()
             return log.error(
                 "\(key) handed back other settings than it was given, which is a bug of prong; "
                     + "everything stays as it was")
@@ -62,10 +62,11 @@ extension RunningPool {
         children[pool.queue.key]?.send(.newBundle, file: bundle)
     }
 
-    /// Takes it out of the table of open descriptors; it is closed with the last who refers to it.
-    private func forgetBundle(of key: ChildKey) {
-        guard let bundle = children[key]?.bundle else { return }
+    /// What a loader handed back, out of the table of open descriptors.
+    private func forgetBundle(of key: ChildKey) -> OpenFile? {
+        guard let bundle = children[key]?.bundle else { return nil }
         forkPoint.descriptors.remove(bundle.number)
+        return bundle
     }
 
     /// A process that cannot be watched is ended at once, as if it had never been.

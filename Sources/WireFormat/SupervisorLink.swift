@@ -25,9 +25,9 @@ package enum ChildReport: Equatable, Sendable {
     case askReplace(slot: UInt32, generation: UInt32)
     /// From the queue: an operator wants so many workers.
     case scale(workers: UInt32)
-    /// From the queue: a target that could not be asked for its descriptors is there now. The loader
-    /// is forked again, as often as the supervisor thinks well; if it learns something,
-    /// `newBundle` comes.
+    /// From the queue: a target that could not be asked for its descriptors is there now. The
+    /// loader is forked again, as often as the supervisor thinks well; when it has made another
+    /// bundle, `newBundle` comes.
     case askLoad
 }
 

@@ -1,5 +1,5 @@
-// What the loader makes of targets with `reflection` that do not answer: it loads, says so, and uses
-// what was told before. (Servers that answer are in Tests/peers.)
+// What the loader makes of targets with `reflection` that do not answer: it loads, says so, and
+// uses what was told before. (Servers that answer are in Tests/peers.)
 
 import Foundation
 import LoaderProcess

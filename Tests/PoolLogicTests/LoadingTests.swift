@@ -125,7 +125,7 @@ import Testing
         let key = loader(driver)
         driver.send(.signal(signal))
         #expect(driver.effects.contains(.kill(key)))
-        for name in [driver.queueKey, driver.key(1), driver.key(2)] {
+        for name in [driver.key(1), driver.key(2), driver.queueKey] {
             driver.send(.exited(name, .exited(code: 0)))
         }
         #expect(driver.pool.phase != .ended)
