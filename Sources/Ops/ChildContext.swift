@@ -2,8 +2,8 @@
 // has beside 0, 1, 2. They have fixed numbers and live as long as the process.
 //
 //      3  link           all        SOCK_SEQPACKET to the supervisor
-//      4  bundle         all but the first loader: the sealed memory file with settings and
-//                        descriptors
+//      4  bundle         all        the sealed memory file with settings and descriptors; the
+//                                   loader of the start has none, for it makes the first
 //      5  store lock     not loader held (flock) by merely being open: never close, never unlock
 //      6  prong.sock     queue      listening, non-blocking
 //      7  workers.sock   queue      listening, non-blocking
