@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A grpcio server that tells its own descriptors (grpcio-reflection) beside grpcio's health service;
-servers whose reflection is broken; and the claims about prong between them. As a program it is the
-server:
+"""A grpcio server that tells its own descriptors (grpcio-reflection) beside grpcio's health
+service; servers whose reflection is broken; and the claims about prong between them. As a program
+it is the server:
 
-  reflected.py --port N [--version v1|v1alpha] [--method NAME]
+  reflected.py --port N [--version v1|v1alpha] [--method NAME] [--tls CERT KEY CLIENT_CA]
 
 It has a Library as library.py has, with one more method if one is named, and no descriptor of it is
 in any file. grpcio's package knows v1alpha only; v1 is the same servicer under the other name, for
@@ -13,6 +13,7 @@ its messages are the same on the wire.
 import argparse
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -29,6 +30,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 sys.dont_write_bytecode = True
 
 import library  # noqa: E402
+import tls  # noqa: E402
 from support import Prongd, Running, Scratch, free_port, reaches, until  # noqa: E402
 
 SERVICE = library.SERVICE
@@ -54,9 +56,14 @@ def pool(method):
     return made
 
 
-def server(port):
+def server(port, files=None):
     made = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
-    made.add_insecure_port(f"127.0.0.1:{port}")
+    if files:
+        certificate, key, authority = (open(path, "rb").read() for path in files)
+        made.add_secure_port(f"127.0.0.1:{port}", grpc.ssl_server_credentials(
+            [(key, certificate)], root_certificates=authority, require_client_auth=True))
+    else:
+        made.add_insecure_port(f"127.0.0.1:{port}")
     return made
 
 
@@ -70,7 +77,7 @@ def reflecting(made, version, answer):
         REFLECTION.format(version), {"ServerReflectionInfo": handler}),))
 
 
-def serve(port, version, method):
+def serve(port, version, method, files):
     types = pool(method)
     book = message_factory.GetMessageClass(types.FindMessageTypeByName("peers.v1.Book"))
 
@@ -78,7 +85,7 @@ def serve(port, version, method):
         request.tags.append("lent")
         return request
 
-    made = server(port)
+    made = server(port, files)
     unary = grpc.unary_unary_rpc_method_handler(
         lend, request_deserializer=book.FromString,
         response_serializer=lambda message: message.SerializeToString())
@@ -157,9 +164,9 @@ def program(port, *more):
     return [sys.executable, os.path.abspath(__file__), "--port", str(port), *more]
 
 
-def table(name, port, lines=""):
+def table(name, port, lines="", credentials="insecure"):
     return (f'[targets.{name}]\naddress = "127.0.0.1:{port}"\nreflection = true\n'
-            f'credentials = "insecure"\n{lines}\n')
+            f'credentials = "{credentials}"\n{lines}\n')
 
 
 def methods(prongd):
@@ -180,6 +187,7 @@ def claims(check, programs):
                 with Prongd(programs, table("library", port)) as prongd:
                     known_at_start(check, prongd, version)
     named_services(check, programs)
+    over_tls(check, programs)
     cache(check, programs)
     comes_up_later(check, programs)
     broken_servers(check, programs)
@@ -220,6 +228,29 @@ def named_services(check, programs):
                       answer.status == 200 and answer.json()["status"] == "SERVING", answer)
 
 
+def over_tls(check, programs):
+    with Scratch() as scratch:
+        port = free_port()
+        ours, strange = (tls.Authority(scratch, name) for name in ("ours", "strange"))
+        certificate, key = ours.sign("library.test")
+        client = ours.sign("client.test")
+        own = (f'authority = "library.test"\nca = "{ours.certificate}"\n'
+               f'cert = "{client[0]}"\nkey = "{client[1]}"')
+        with Running(program(port, "--tls", certificate, key, ours.certificate),
+                     scratch.file("server.log")):
+            until("the reflecting server listens", lambda: reaches(port))
+            tables = (table("mutual", port, own, "tls")
+                      + table("wrongca", port, own.replace(ours.certificate, strange.certificate),
+                              "tls")
+                      + table("nocert", port, "\n".join(own.splitlines()[:2]), "tls"))
+            with Prongd(programs, tables) as prongd:
+                check("over TLS with a client certificate the methods are learned",
+                      methods(prongd).get(LEND) == ["mutual"], methods(prongd))
+                for name in ("wrongca", "nocert"):
+                    check(f"a server that is not trusted, or does not trust, tells nothing: {name}",
+                          learned(prongd, name).get("state") == "missing", learned(prongd, name))
+
+
 def cache(check, programs):
     """The server is down when prongd starts again; then it comes back with a method more."""
     with Scratch() as scratch:
@@ -248,7 +279,29 @@ def cache(check, programs):
                       learned(prongd, "library").get("state") == "fresh")
                 done = prongd.ask("GET", f"/v1/jobs/{job.json()['id']}?wait=30s").json()
                 check("and the job that waited was made", done["state"] == "succeeded", done)
+        blocked_job(check, programs, port)
         broken_cache(check, programs, port)
+
+
+def blocked_job(check, programs, port):
+    """A job whose method nobody knows any more, until its server is back."""
+    with Scratch() as scratch, Prongd(programs, table("library", port)) as prongd:
+        with Running(program(port), scratch.file("server.log")):
+            until("the methods are there", lambda: LEND in methods(prongd), 60)
+        until("the target is down", lambda: prongd.target("library")["state"] == "down")
+        ids = [prongd.ask("POST", "/v1/jobs", {"method": LEND, "request": {"title": "x"}})
+               .json()["id"] for _ in range(5)]
+        prongd.running.stop()
+        shutil.rmtree(prongd.scratch.file("state/prong.db.descriptors"))
+        prongd.running.start()
+        until("prongd is ready again", prongd.is_ready)
+        job = prongd.ask("GET", f"/v1/jobs/{ids[0]}").json()
+        check("a job whose method is not known waits, and says why",
+              job["state"] == "queued" and "not known yet" in job.get("blocked", ""), job)
+        with Running(program(port), scratch.file("server2.log")):
+            ends = [prongd.ask("GET", f"/v1/jobs/{id}?wait=50s").json() for id in ids]
+            check("and is made once the method is known",
+                  all(job["state"] == "succeeded" for job in ends), ends)
 
 
 def broken_cache(check, programs, port):
@@ -375,5 +428,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--version", default="v1alpha")
     parser.add_argument("--method", default="")
+    parser.add_argument("--tls", nargs=3, default=None)
     given = parser.parse_args()
-    serve(given.port, given.version, given.method)
+    serve(given.port, given.version, given.method, given.tls)
