@@ -3,6 +3,8 @@
 package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertible {
     /// It knows neither version of the service.
     case notOffered
+    /// There was no connection, or it broke before the first answer.
+    case unreachable(String)
     /// The call ended before all was said, with this gRPC code.
     case ended(code: Int32, message: String)
     /// Not all was said in time.
@@ -20,6 +22,8 @@ package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertibl
         switch self {
         case .notOffered:
             "it offers no server reflection (neither v1 nor v1alpha)"
+        case .unreachable(let message):
+            "it could not be reached" + (message.isEmpty ? "" : " (\(printable(message)))")
         case .ended(let code, let message):
             "its reflection ended with code \(code)"
                 + (message.isEmpty ? "" : " (\(printable(message)))")

@@ -53,6 +53,8 @@ package struct ReflectionSession: Sendable {
     static let questionsAtOnce = 16
     /// gRPC's UNIMPLEMENTED.
     private static let unimplemented: Int32 = 12
+    /// gRPC's UNAVAILABLE.
+    private static let unavailable: Int32 = 14
 
     private let limits: ReflectionLimits
     /// Full names that are wanted; empty: all but those that every server has.
@@ -106,6 +108,7 @@ package struct ReflectionSession: Sendable {
     }
 
     private mutating func end(_ code: Int32, _ message: String) -> [Effect] {
+        if code == Self.unavailable, !hasAnswered { return fail(.unreachable(message)) }
         guard code == Self.unimplemented, !hasAnswered else {
             return fail(.ended(code: code, message: message))
         }

@@ -182,6 +182,13 @@ import Testing
         #expect(!fault.description.contains("\u{1B}"))
     }
 
+    @Test func `no connection is told as such`() {
+        var session = ReflectionSession(services: [])
+        _ = session.handle(.begin)
+        let end = session.handle(.ended(code: 14, message: "refused"))
+        #expect(end == [.finished(.failure(.unreachable("refused")))])
+    }
+
     @Test func `time that is over ends it`() {
         var session = ReflectionSession(services: [])
         _ = session.handle(.begin)
