@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "Settings", swiftSettings: strict),
         .target(name: "WireFormat", swiftSettings: strict),
         .target(name: "Schema", swiftSettings: strict),
+        .target(name: "ServerReflection", dependencies: ["Schema"], swiftSettings: strict),
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: strict),
@@ -84,7 +85,8 @@ let package = Package(
         .target(
             name: "LoaderProcess",
             dependencies: [
-                "CTOML", "Settings", "Schema", "Credentials", "TokenExchange", "WireFormat",
+                "CTOML", "Settings", "Schema", "ServerReflection", "Credentials", "TokenExchange",
+                "WireFormat", "GRPCClient",
                 "Kernel", "Ops",
             ],
             swiftSettings: strict),
@@ -148,6 +150,9 @@ let package = Package(
         .testTarget(
             name: "TokenExchangeTests",
             dependencies: ["TokenExchange", "Credentials", "Settings"], swiftSettings: strict),
+        .testTarget(
+            name: "ServerReflectionTests", dependencies: ["ServerReflection"],
+            swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
             swiftSettings: strict),

@@ -89,6 +89,15 @@ package struct LaneWindow: Equatable, Sendable {
         cursor = positions[positions.count - 1]
     }
 
+    /// All of it is on disk only from now on. A fetch on its way was of another reading.
+    package mutating func startOver() {
+        positions = []
+        head = 0
+        bytes = 0
+        cursor = LaneWindow.beforeAll
+        fetchStart = nil
+    }
+
     package mutating func beginFetch() {
         precondition(!isFetching, "a lane has one fetch at a time")
         isFetching = true

@@ -50,6 +50,8 @@ package enum QueueEvent: Sendable {
     case outcomes(WorkerIdentity, [Outcome])
     case notStarted(WorkerIdentity, [Lease])
     case goodbye(WorkerIdentity)
+    /// Other methods are known of the same targets in the same order.
+    case policies([TargetPolicy])
     // time, and the supervisor
     case tick
     case retryCommit

@@ -140,7 +140,7 @@ struct PendingChange {
 }
 
 package struct QueueLogic: ~Copyable {
-    package let configuration: QueueConfiguration
+    package private(set) var configuration: QueueConfiguration
     var now: Moment
     var effects: [QueueEffect] = []
     var random: SplitMix
@@ -266,10 +266,32 @@ package struct QueueLogic: ~Copyable {
         case .notStarted(let identity, let leases):
             for lease in leases { handBack(lease, from: identity) }
         case .goodbye(let identity): loseWorker(identity, died: false)
+        case .policies(let policies): learn(policies)
         case .tick: tick()
         case .retryCommit: retryCommit()
         case .drain: beginDrain()
         }
+    }
+
+    /// What is in memory goes on with the policy that it was read with. What lies on disk because
+    /// its method was unknown is found by reading the lane from its start again.
+    private mutating func learn(_ policies: [TargetPolicy]) {
+        precondition(
+            policies.map(\.name) == configuration.targets.map(\.name),
+            "a target's place in the settings is its name in leases and lanes")
+        let before = configuration.targets
+        configuration.targets = policies
+        for (target, policy) in policies.enumerated() {
+            let isMore = policy.methods.keys.contains { before[target].methods[$0] == nil }
+            if isMore, let lane = lanes.id(ofTarget: target) { readAgain(lane) }
+        }
+    }
+
+    private mutating func readAgain(_ lane: LaneID) {
+        for job in live.values where job.phase == .ready && job.job.order.lane == lane {
+            live[job.key] = nil
+        }
+        lanes.change(lane) { $0.window.startOver() }
     }
 
     /// Jobs that are in memory, for status and tests.

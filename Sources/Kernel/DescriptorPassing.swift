@@ -4,26 +4,28 @@ internal import CLinux
 import Glibc
 
 package enum DescriptorPassing {
-    /// Sends one packet with one descriptor; blocks while the socket is full.
+    /// Sends one packet with one descriptor. While the socket is full it blocks, or fails with
+    /// EAGAIN where it may not.
     package static func send(
-        _ packet: [UInt8], descriptor: CInt, over socket: CInt
+        _ packet: [UInt8], descriptor: CInt, over socket: CInt, blocks: Bool = true
     ) throws(SystemError) {
+        let flags = CInt(MSG_NOSIGNAL) | (blocks ? 0 : CInt(MSG_DONTWAIT))
         try check("sendmsg") {
-            CLinux_send_descriptor(
-                socket, packet, packet.count, descriptor, CInt(MSG_NOSIGNAL))
+            CLinux_send_descriptor(socket, packet, packet.count, descriptor, flags)
         }
     }
 
     /// Receives one packet of at most `limit` bytes and the descriptor beside it, if any. Empty
-    /// bytes are end of file.
+    /// bytes are end of file. While nothing is there it fails with EAGAIN, or blocks where it may.
     package static func receive(
-        limit: Int, from socket: CInt
+        limit: Int, from socket: CInt, blocks: Bool = false
     ) throws(SystemError) -> Received {
+        let flags = blocks ? 0 : CInt(MSG_DONTWAIT)
         var room = [UInt8](repeating: 0, count: limit)
         var descriptor: CInt = -1
         let count = try check("recvmsg") {
             CLinux_receive_descriptor(
-                socket, &room, room.count, &descriptor, CInt(MSG_DONTWAIT))
+                socket, &room, room.count, &descriptor, flags)
         }
         return Received(bytes: Array(room.prefix(count)), number: descriptor)
     }

@@ -1,10 +1,14 @@
 // The loader: a child that reads what users wrote, so that the supervisor need not. It loads the
 // configuration, hands the bundle back in a sealed memory file, and ends. It must never leave
-// anything behind: no thread, no lock, no file but missing default directories.
+// anything behind: no thread, no lock, no file but missing default directories and the cache of
+// what targets told.
 //
 //     read TOML -> check -> read descriptors, service configs, PEM -> check places
-//          -> bundle -> memory file, sealed -> over the link -> exit 0
+//          -> ask targets by reflection -> bundle -> memory file, sealed -> over the link -> exit 0
 //     any fault: one line each on standard error, exit with prongd's code
+//
+// While prongd runs it is forked again, with the bundle that is in force, to ask those targets that
+// could not be asked: then it reads no configuration, and only what they told is new.
 
 internal import Kernel
 package import Ops
@@ -17,7 +21,13 @@ import Glibc
 /// - Parameter configPath: `--config`, or nil.
 package func runLoader(_ context: consuming ChildContext, configPath: String?) -> Int32 {
     do throws(LoadFailure) {
-        let loaded = try load(.here(configPath: configPath, makesDirectories: true))
+        let loaded =
+            context.bundle >= 0
+            ? try loadAgain(try contents(of: context.bundle))
+            : try load(.here(configPath: configPath, makesDirectories: true))
+        for notice in loaded.notices {
+            context.log.write(notice.isWarning ? .warning : .notice, nil) { notice.text }
+        }
         try hand(try makeBundle(loaded), over: context.link)
         return 0
     } catch {
@@ -33,7 +43,7 @@ package func makeBundle(_ loaded: LoadedConfiguration) throws(LoadFailure) -> [U
     do throws(BundleHeaderError) {
         return Bundle.encode(
             header: try header(of: loaded.settings).encoded(), settings: loaded.settings,
-            sources: loaded.sources, uses: loaded.uses)
+            sources: loaded.sources, uses: loaded.uses, learned: loaded.learned)
     } catch {
         throw LoadFailure(
             exitCode: LoadExit.bug, lines: ["checked settings do not fit the bundle: \(error)"])
@@ -70,6 +80,15 @@ private func format(_ format: Settings.LogFormat) -> UInt8 {
     case .automatic: 0
     case .text: 1
     case .json: 2
+    }
+}
+
+private func contents(of bundle: CInt) throws(LoadFailure) -> [UInt8] {
+    do throws(SystemError) {
+        return try MemoryFile.read(bundle)
+    } catch {
+        throw LoadFailure(
+            exitCode: LoadExit.system, lines: ["the former settings cannot be read: \(error)"])
     }
 }
 

@@ -14,25 +14,31 @@ package struct LoadRequest {
     package var environment: (String) -> String?
     /// The effective uid.
     package var uid: UInt32
-    /// Whether missing directories of the default places are made; no for `--check`.
+    /// Whether missing directories of the default places are made, and what targets tell is kept;
+    /// no for `--check`.
     package var makesDirectories: Bool
+    /// Whether targets with `reflection` are asked.
+    package var asksTargets: Bool
 
     package init(
         configPath: String?, environment: @escaping (String) -> String?, uid: UInt32,
-        makesDirectories: Bool
+        makesDirectories: Bool, asksTargets: Bool = true
     ) {
         self.configPath = configPath
         self.environment = environment
         self.uid = uid
         self.makesDirectories = makesDirectories
+        self.asksTargets = asksTargets
     }
 
     /// For this process.
-    package static func here(configPath: String?, makesDirectories: Bool) -> LoadRequest {
+    package static func here(
+        configPath: String?, makesDirectories: Bool, asksTargets: Bool = true
+    ) -> LoadRequest {
         LoadRequest(
             configPath: configPath,
             environment: { name in getenv(name).map { String(cString: $0) } }, uid: geteuid(),
-            makesDirectories: makesDirectories)
+            makesDirectories: makesDirectories, asksTargets: asksTargets)
     }
 }
 
@@ -41,8 +47,11 @@ package struct LoadedConfiguration: Sendable {
     package let settings: Settings
     /// The file that was read; nil: the built-in defaults.
     package let configPath: String?
+    /// For the operator; no reason not to use it.
+    package let notices: [LoadNotice]
     let sources: [Bundle.Source]
     let uses: [[Int]]
+    let learned: [Bundle.Learned]
 }
 
 /// Reads and checks the configuration and every file that it names.
@@ -70,8 +79,56 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
         defaults: try? places.get(), written: written
     ).check(&settings, &faults)
     try faults.check()
-    return LoadedConfiguration(
-        settings: settings, configPath: path, sources: files.sources, uses: files.uses)
+    var learning = Learning(
+        settings: settings, sources: files.sources, uses: files.uses,
+        writesCache: request.makesDirectories)
+    if request.asksTargets { learning.learnAll() }
+    return LoadedConfiguration(learning, configPath: path)
+}
+
+/// The configuration of a bundle, with what targets tell now that had not told anything when it was
+/// made. Reads no configuration file: what users changed meanwhile waits for a reload.
+///
+/// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
+package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
+    let bundle: Bundle
+    do throws(SettingsDecodingError) {
+        bundle = try Bundle.decode(bytes)
+    } catch {
+        throw LoadFailure(
+            exitCode: LoadExit.bug, lines: ["the former settings cannot be read: \(error)"])
+    }
+    let files = bundle.files
+    var learning = Learning(
+        settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true)
+    learning.learnMore(than: bundle)
+    return LoadedConfiguration(learning, configPath: nil)
+}
+
+extension LoadedConfiguration {
+    fileprivate init(_ learning: Learning, configPath: String?) {
+        self.init(
+            settings: learning.settings, configPath: configPath, notices: learning.notices,
+            sources: learning.sources, uses: learning.uses, learned: learning.learned)
+    }
+}
+
+extension Bundle {
+    /// What files gave it, each once.
+    fileprivate var files: (sources: [Source], uses: [[Int]]) {
+        var sources: [Source] = []
+        var uses = [[Int]](repeating: [], count: settings.targets.count)
+        var places: [String: Int] = [:]
+        for set in descriptorSets
+        where set.label != Bundle.reflectionLabel(settings.targets[set.target].name) {
+            if places[set.label] == nil {
+                places[set.label] = sources.count
+                sources.append(Source(label: set.label, bytes: bytes(of: set)))
+            }
+            if let place = places[set.label] { uses[set.target].append(place) }
+        }
+        return (sources, uses)
+    }
 }
 
 /// - Throws: the first syntax error alone.

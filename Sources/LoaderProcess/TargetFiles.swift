@@ -87,7 +87,7 @@ struct TargetFiles {
     private mutating func checkDescriptors(
         _ target: inout Settings.Target, _ key: [String], _ faults: inout Faults
     ) {
-        // None is a fault of the text.
+        // None is a fault of the text, unless the target is asked.
         guard !target.descriptorPaths.isEmpty else { return uses.append([]) }
         target.descriptorPaths = target.descriptorPaths.map(absolute)
         var files: [Int] = []
@@ -106,8 +106,12 @@ struct TargetFiles {
         uses.append(files)
         // A file that cannot be read was complained about: what is missing then is no news.
         guard files.count == target.descriptorPaths.count else { return }
-        guard let described = described(in: files, key, &faults) else { return }
+        let mayLack = target.asksReflection
+        guard let described = described(in: files, key, mayBeNone: mayLack, &faults) else {
+            return
+        }
         target.takeDefaults(from: described)
+        if mayLack { return }
         let services = described.map(\.fullName)
         let near = services.prefix(5).joined(separator: ", ")
         let more = services.count > 5 ? " and \(services.count - 5) more" : ""
@@ -122,14 +126,14 @@ struct TargetFiles {
 
     /// The services in some files, or nil after a fault.
     private mutating func described(
-        in files: [Int], _ key: [String], _ faults: inout Faults
+        in files: [Int], _ key: [String], mayBeNone: Bool, _ faults: inout Faults
     ) -> [ServiceDescriptor]? {
         if let known = servicesOfFiles[files] { return known }
         do throws(SchemaError) {
             let schema = try Schema(
                 sets: files.map { (label: sources[$0].label, bytes: sources[$0].bytes) })
             let services = schema.services
-            if services.isEmpty {
+            if services.isEmpty, !mayBeNone {
                 complain(
                     key, "there is no service in the descriptors",
                     "name files that hold services", &faults)

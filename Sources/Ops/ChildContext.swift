@@ -2,7 +2,8 @@
 // has beside 0, 1, 2. They have fixed numbers and live as long as the process.
 //
 //      3  link           all        SOCK_SEQPACKET to the supervisor
-//      4  bundle         not loader the sealed memory file with settings and descriptors
+//      4  bundle         all        the sealed memory file with settings and descriptors; the
+//                                   loader of the start has none, for it makes the first
 //      5  store lock     not loader held (flock) by merely being open: never close, never unlock
 //      6  prong.sock     queue      listening, non-blocking
 //      7  workers.sock   queue      listening, non-blocking
@@ -40,7 +41,7 @@ package struct ChildContext: ~Copyable, Sendable {
     /// Random, made when this supervisor started; every hello carries it.
     package let instance: UInt64
     package let link: SupervisorLink
-    /// The sealed memory file; -1 in the loader, which makes it.
+    /// The sealed memory file that is in force; -1 in the loader of the start, which makes it.
     package let bundle: CInt
     /// Only in the queue.
     package let listeners: Listeners?

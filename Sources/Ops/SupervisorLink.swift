@@ -9,10 +9,23 @@ package import WireFormat
 /// What reading the link gave.
 package enum LinkInput: Equatable, Sendable {
     case order(SupervisorOrder)
+    /// The order `newBundle`, with its memory file.
+    case bundle(PassedFile)
     /// Nothing there (only from `poll`).
     case nothing
     /// The supervisor is gone, or this process was sent TERM: drain by yourself and exit.
     case closed
+}
+
+/// A descriptor that came over the link, open as long as somebody refers to it.
+package final class PassedFile: Equatable, Sendable {
+    private let file: FileDescriptor
+
+    package init(_ file: consuming FileDescriptor) { self.file = file }
+
+    package var number: CInt { file.number }
+
+    package static func == (left: PassedFile, right: PassedFile) -> Bool { left === right }
 }
 
 /// The child's end of its link.
@@ -50,10 +63,10 @@ package struct SupervisorLink: Sendable {
     }
 
     /// Waits for the next order; for a thread that does nothing else.
-    package func receive() -> LinkInput { read(flags: 0) }
+    package func receive() -> LinkInput { read(blocks: true) }
 
     /// The next order if one is there; for a loop that watches `descriptor`.
-    package func poll() -> LinkInput { read(flags: CInt(MSG_DONTWAIT)) }
+    package func poll() -> LinkInput { read(blocks: false) }
 
     /// Behind `closed`: whether the supervisor is there all the same, so that this process was sent
     /// TERM. The handler of TERM shuts this end for reading only; a supervisor that is gone has
@@ -68,22 +81,26 @@ package struct SupervisorLink: Sendable {
         return Glibc.send(descriptor, frame, frame.count, flags) == frame.count
     }
 
-    private func read(flags: CInt) -> LinkInput {
-        var room = [UInt8](repeating: 0, count: SupervisorLinkFrame.bytesPerFrame)
+    private func read(blocks: Bool) -> LinkInput {
         while true {
-            let count = recv(descriptor, &room, room.count, flags)
-            if count == 0 { return .closed }
-            if count < 0 {
-                if errno == EINTR { continue }
-                return errno == EAGAIN ? .nothing : .closed
+            let packet: [UInt8]
+            let file: PassedFile?
+            do throws(SystemError) {
+                let received = try DescriptorPassing.receive(
+                    limit: SupervisorLinkFrame.bytesPerFrame, from: descriptor, blocks: blocks)
+                packet = received.bytes
+                file = if let passed = received.takeDescriptor() { PassedFile(passed) } else { nil }
+            } catch {
+                return error.errno == EAGAIN ? .nothing : .closed
             }
+            if packet.isEmpty { return .closed }
             // An order of another version cannot come from the program that forked this process;
             // what is not for this generation is a bug of the supervisor: neither is obeyed.
-            guard
-                let (order, meantFor) = try? SupervisorLinkFrame.decodeOrder(Array(room[..<count])),
+            guard let (order, meantFor) = try? SupervisorLinkFrame.decodeOrder(packet),
                 meantFor == generation
             else { continue }
-            return .order(order)
+            guard case .newBundle = order else { return .order(order) }
+            if let file { return .bundle(file) }
         }
     }
 }

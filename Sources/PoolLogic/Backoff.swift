@@ -30,6 +30,7 @@ package enum Backoff {
             switch name {
             case .queue: (queueFirstMilliseconds, queueMaxMilliseconds)
             case .worker: (workerFirstMilliseconds, workerMaxMilliseconds)
+            case .loader: (Loading.firstMilliseconds, Loading.maxMilliseconds)
             }
         let doublings = UInt64(min(crashes - 2, 16))
         let wait = min(max, first << doublings)

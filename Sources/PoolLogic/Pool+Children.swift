@@ -16,6 +16,7 @@ extension Pool {
         switch name {
         case .queue: introduceWorkers(safeMode: safeMode)
         case .worker: publish(name)
+        case .loader: preconditionFailure("the loader is forked when it is asked for")
         }
     }
 
@@ -60,6 +61,8 @@ extension Pool {
     /// Notes a sign of life and goes on; a report from a process that is not there any more, or
     /// was never, is dropped.
     mutating func heard(_ key: ChildKey, _ moment: Moment, then act: (inout Pool) -> Void) {
+        // the loader has no say in the pool's life
+        guard key.name != .loader else { return }
         guard isCurrent(key) else {
             log(
                 .info, "a report of \(key) came after its end and was dropped", cause: "late report"
@@ -121,7 +124,8 @@ extension Pool {
 
     /// A child whose link ended has a moment to exit by itself; its exit usually comes with it.
     mutating func linkClosed(_ key: ChildKey, _ moment: Moment) {
-        guard isCurrent(key) else { return }
+        // the loader's end comes with its exit, which its patience bounds
+        guard isCurrent(key), key.name != .loader else { return }
         let soon = moment.monotonicMilliseconds + PoolLimits.leavingMilliseconds
         switch self[key.name].state {
         case .starting(let child), .ready(let child):

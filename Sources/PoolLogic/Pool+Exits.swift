@@ -4,6 +4,7 @@ extension Pool {
     mutating func exited(_ key: ChildKey, _ end: ChildEnd, _ moment: Moment) {
         // The table is our own: a process that it does not know is our bug, not the child's.
         precondition(isCurrent(key), "\(key) exited and is not in the table")
+        guard key.name != .loader else { return loaderExited(end, moment) }
         guard let child = self[key.name].child else { return }
         let cause = reason(of: end, in: self[key.name])
         let wasStarting = isStarting(key.name)
@@ -127,6 +128,7 @@ extension Pool {
     /// fork(2) refused: as if the child had died at once, and said.
     mutating func forkFailed(_ key: ChildKey, _ reason: String, _ moment: Moment) {
         precondition(isCurrent(key), "a fork failed that was not asked for")
+        guard key.name != .loader else { return loaderForkFailed(reason, moment) }
         guard let child = self[key.name].child else { return }
         self[key.name].state = .empty
         publish(key.name, end: .ended(.exited(code: 71)), of: child)

@@ -10,7 +10,8 @@ extension Pool {
         for name in names {
             if let violation = violation(of: self[name]) { return violation }
         }
-        if phase == .ended, queue.child != nil || livingWorkers > 0 {
+        if let loaderViolation { return loaderViolation }
+        if phase == .ended, queue.child != nil || livingWorkers > 0 || loader.child != nil {
             return "ended with children"
         }
         if phase == .running, queue.generation == 0 { return "running without ever a queue" }

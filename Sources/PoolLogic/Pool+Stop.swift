@@ -63,6 +63,7 @@ extension Pool {
         let workersCut = now + limits.drainMilliseconds + PoolLimits.cutGraceMilliseconds
         switch name {
         case .worker: return workersCut
+        case .loader: return now
         case .queue: return workersCut + PoolLimits.commitGraceMilliseconds
         }
     }
@@ -73,6 +74,7 @@ extension Pool {
             .notice,
             "draining: no more jobs are taken, what runs has \(limits.drainMilliseconds) ms to end")
         effects.append(.notifyStopping)
+        endLoader(moment.monotonicMilliseconds)
         for name in names { dismiss(self[name], moment) }
     }
 
@@ -89,6 +91,7 @@ extension Pool {
         phase = .stopping
         log(.notice, isAgain ? "stopping by force" : "stopping at once")
         let now = moment.monotonicMilliseconds
+        endLoader(now)
         for name in names {
             switch self[name].state {
             case .empty: break

@@ -4,7 +4,7 @@
 extension Pool {
     /// When `tick` is needed at the latest; nil while nothing waits for time.
     package var nextDeadline: UInt64? {
-        names.compactMap { deadline(of: self[$0]) }.min()
+        (names.compactMap { deadline(of: self[$0]) } + [loaderDeadline].compactMap(\.self)).min()
     }
 
     private func deadline(of slot: Slot) -> UInt64? {
@@ -25,6 +25,7 @@ extension Pool {
         switch name {
         case .worker: child.spawnDeadline
         case .queue: max(child.spawnDeadline, child.lastHeard + limits.stuckMilliseconds)
+        case .loader: child.spawnDeadline
         }
     }
 
@@ -37,6 +38,7 @@ extension Pool {
             expire(name, moment)
         }
         dropUnneededQueue()
+        checkLoaderTime(moment)
     }
 
     private mutating func expire(_ name: ChildName, _ moment: Moment) {
@@ -62,7 +64,7 @@ extension Pool {
         abort(name, .stuck, "no heartbeat for \(limits.stuckMilliseconds) ms", moment)
     }
 
-    private mutating func escalate(_ name: ChildName, _ ending: Ending, _ now: UInt64) {
+    mutating func escalate(_ name: ChildName, _ ending: Ending, _ now: UInt64) {
         switch ending.stage {
         case .leaving, .aborted:
             log(.warning, "\(self[name].key) is killed: it did not leave by itself")
@@ -95,7 +97,7 @@ extension Pool {
             .warning,
             "the supervisor stood still for \(missed) ms; nobody is blamed for silence in it")
         postponeForks(after: lastMoment, until: now)
-        for name in names {
+        for name in names + [.loader] {
             change(name) { child in
                 child.lastHeard += missed
                 child.spawnDeadline += missed

@@ -7,6 +7,7 @@
 //   2  The queue's death never ends a worker; a worker's death never ends the queue.
 //   3  Only a process of the current generation is believed; anything else is dropped and said.
 //   4  While draining or stopping nothing is forked but a queue that living workers need.
+//      (The loader is killed: see Pool+Loading.)
 //   5  `exit` is given once, when no process is left.
 
 package struct Pool: Equatable, Sendable {
@@ -14,6 +15,8 @@ package struct Pool: Equatable, Sendable {
     package internal(set) var queue = Slot(name: .queue)
     /// Worker n is at n - 1; places above `workersWanted` empty themselves and stay.
     package internal(set) var workers: [Slot] = []
+    /// Empty nearly always; its first process was the one of the start.
+    package internal(set) var loader = Slot(name: .loader)
     package internal(set) var workersWanted: UInt32
     package let limits: PoolLimits
     /// Successful and failed attempts to fork a child.
@@ -24,6 +27,7 @@ package struct Pool: Equatable, Sendable {
     var queueIsHopeless = false
     var queueDeaths = RecentTimes()
     var futileForks = RecentTimes()
+    var loading = Loading()
     var lastMoment: UInt64?
     var lastStatus = ""
     var effects: [PoolEffect] = []
@@ -31,6 +35,7 @@ package struct Pool: Equatable, Sendable {
     package init(limits: PoolLimits) {
         self.limits = limits
         workersWanted = min(max(1, limits.workers), PoolLimits.workersMax)
+        loader.generation = 1
         resizeTable()
     }
 
@@ -58,6 +63,8 @@ package struct Pool: Equatable, Sendable {
             heard(key, moment) { $0.giveUp(key, exitCode, text, moment) }
         case .askReplace(let key): replace(key, moment)
         case .scale(let workers): scale(to: workers, moment)
+        case .askLoad(let key): askLoad(key, moment)
+        case .bundle(let key): noteBundle(key)
         case .linkClosed(let key): linkClosed(key, moment)
         case .exited(let key, let end): exited(key, end, moment)
         case .forkFailed(let key, let reason): forkFailed(key, reason, moment)
@@ -79,12 +86,14 @@ package struct Pool: Equatable, Sendable {
             switch name {
             case .queue: queue
             case .worker(let slot): workers[Int(slot) - 1]
+            case .loader: loader
             }
         }
         set {
             switch name {
             case .queue: queue = newValue
             case .worker(let slot): workers[Int(slot) - 1] = newValue
+            case .loader: loader = newValue
             }
         }
     }
@@ -107,6 +116,7 @@ package struct Pool: Equatable, Sendable {
         switch name {
         case .queue: true
         case .worker(let slot): slot <= workersWanted
+        case .loader: false
         }
     }
 
@@ -131,7 +141,9 @@ package struct Pool: Equatable, Sendable {
             effects.append(.notifyReady)
             log(.notice, "ready: \(workersWanted) workers and the queue serve")
         }
-        if !phase.isServing, queue.child == nil, livingWorkers == 0, !isQueueStillNeeded {
+        if !phase.isServing, queue.child == nil, livingWorkers == 0, loader.child == nil,
+            !isQueueStillNeeded
+        {
             phase = .ended
             effects.append(.exit(code: exitCode))
             return

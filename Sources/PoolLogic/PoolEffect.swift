@@ -51,6 +51,11 @@ package enum KillReason: Equatable, Sendable {
 
 package enum PoolEffect: Equatable, Sendable {
     case fork(ChildKey, safeMode: Bool)
+    /// What this loader handed back is in force: for the queue that lives, and for every child that
+    /// is forked from now on.
+    case adoptBundle(ChildKey)
+    /// What this loader may have handed back is not wanted.
+    case dropBundle(ChildKey)
     case order(ChildKey, PoolOrder)
     /// Threads' names, states and wait channels to the log.
     case picture(ChildKey)

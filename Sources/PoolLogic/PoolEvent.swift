@@ -6,11 +6,14 @@ package enum ChildName: Hashable, Comparable, Sendable, CustomStringConvertible 
     case queue
     /// 1…N.
     case worker(UInt32)
+    /// Only now and then: the one of the start is gone before there is a pool.
+    case loader
 
     package var description: String {
         switch self {
         case .queue: "queue"
         case .worker(let slot): "worker \(slot)"
+        case .loader: "loader"
         }
     }
 }
@@ -84,6 +87,10 @@ package enum PoolEvent: Equatable, Sendable {
     /// The queue wants a worker replaced that stays silent towards it.
     case askReplace(ChildKey)
     case scale(workers: UInt32)
+    /// The queue wants to know what targets tell that could not be asked before.
+    case askLoad(ChildKey)
+    /// The loader has handed a bundle back.
+    case bundle(ChildKey)
     /// End of file on the child's link, while the process may still be there.
     case linkClosed(ChildKey)
     case exited(ChildKey, ChildEnd)

@@ -46,6 +46,11 @@ extension Dispatch {
 }
 
 extension Catalog {
+    /// Nil: there is nothing to add to any call.
+    var adder: ((inout Dispatch) -> Void)? {
+        hasExtras ? { addExtras(to: &$0) } : nil
+    }
+
     /// - Parameter dispatch: a call of a method that may have gone away meanwhile: then it is left
     ///   as it is.
     func addExtras(to dispatch: inout Dispatch) {

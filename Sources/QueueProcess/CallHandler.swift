@@ -45,7 +45,7 @@ struct CallHandler {
         do throws(LookupFailure) {
             method = try catalog.method(name, at: target)
         } catch {
-            throw ConnectError(error, method: name)
+            throw service.refusal(of: error, method: name, target: target)
         }
         guard method.descriptor.isUnary else {
             throw ConnectError(
@@ -76,7 +76,7 @@ struct CallHandler {
         let wire: [UInt8]
         do throws(ConnectError) {
             wire = try CallHandler.wire(
-                body, request.format, method.descriptor, catalog.schema(ofTarget: method.target))
+                body, request.format, method.descriptor, method.schema)
         } catch {
             return exchange.respond(error)
         }
@@ -141,7 +141,7 @@ struct CallHandler {
         _ exchange: Exchange, _ format: BodyFormat, _ method: CallableMethod, _ end: CallEnd
     ) {
         exchange.onGone = nil
-        let schema = catalog.schema(ofTarget: method.target)
+        let schema = method.schema
         var headers = ResponseMetadata.headers(end.headers, trailers: end.trailers)
         guard end.code == StatusCode.ok else {
             var error = ConnectError(

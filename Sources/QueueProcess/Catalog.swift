@@ -1,25 +1,29 @@
 // What can be called: every method of every target, with the one policy value that says timeout,
-// retry, and whether a repeat is safe and why. Built once at start from settings and descriptors;
-// only read afterwards.
+// retry, and whether a repeat is safe and why. A value, built from settings and descriptors; when
+// more becomes known while prong runs, another takes its place.
 
 import GoogleAPI
 import JobLogic
 import Schema
 import Settings
 
-/// One method at one target. A reference: every job's parsing hands it on.
+/// One method at one target. A reference: every job's parsing hands it on. It has its schema with
+/// it, because its messages mean nothing to another one, such as that of a later catalog.
 final class CallableMethod: Sendable {
     let target: Int
     let descriptor: MethodDescriptor
+    let schema: Schema
     let policy: MethodPolicy
     /// What a generated client adds to each call; nil: nothing.
     let extras: CallExtras?
 
     init(
-        target: Int, descriptor: MethodDescriptor, policy: MethodPolicy, extras: CallExtras? = nil
+        target: Int, descriptor: MethodDescriptor, schema: Schema, policy: MethodPolicy,
+        extras: CallExtras? = nil
     ) {
         self.target = target
         self.descriptor = descriptor
+        self.schema = schema
         self.policy = policy
         self.extras = extras
     }
@@ -82,8 +86,6 @@ struct Catalog: Sendable {
     }
 
     func target(named name: String) -> Int? { targetIndex[name] }
-
-    func schema(ofTarget index: Int) -> Schema { schemas[targets[index].schema] }
 
     func method(
         _ name: String, at target: String?
@@ -151,7 +153,7 @@ struct Catalog: Sendable {
         where offered.isEmpty || offered.contains(service.fullName) {
             for method in service.methods {
                 methods[method.fullName] = CallableMethod(
-                    target: index, descriptor: method,
+                    target: index, descriptor: method, schema: schema,
                     policy: policy(
                         of: method, at: target, schema, isGoogle: service.defaultHost != nil,
                         defaults: defaults),

@@ -146,6 +146,8 @@ struct HealthHandler {
                     "\(lane.name) is paused\(waiting): `prong resume \(lane.name)` lets it go on")
             } else if !service.isUp(target) {
                 troubles.append("\(lane.name) is down\(waiting): \(service.downReason(target))")
+            } else if let reason = service.unlearnedReason(target) {
+                troubles.append("\(lane.name) is up\(waiting), and \(reason)")
             }
         }
         return HealthCheck(

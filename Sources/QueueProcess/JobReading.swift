@@ -64,7 +64,7 @@ extension Service {
     /// What stored bytes are shown with; nothing in safe mode: they may be what killed the queue.
     func schemaOfStored(_ method: CallableMethod?) -> Schema? {
         guard let method, !start.isSafeMode else { return nil }
-        return start.catalog.schema(ofTarget: method.target)
+        return method.schema
     }
 
     func jobJSON(_ stored: StoredJob, bodies: Bool, line: Int? = nil) -> [UInt8] {
@@ -280,6 +280,7 @@ extension Service {
             return "target `\(lane.name)` is paused; `prong resume \(lane.name)` lets it go on"
         }
         if start.catalog.targets[target].methods[job.order.method] == nil {
+            if let reason = unlearnedReason(target) { return reason }
             return "target `\(lane.name)` does not offer the method any more; put it back into the"
                 + " target's descriptors and services, or cancel the job"
         }

@@ -19,7 +19,8 @@ struct QueueStart {
     let heartbeatMilliseconds: UInt64
     let log: Log
     let settings: Settings
-    let catalog: Catalog
+    /// Of targets: what comes while the queue runs comes in here.
+    let knowledge: Knowledge
     let store: any JobStore
     let reader: any JobReader
     let contents: StoreContents
@@ -45,8 +46,8 @@ struct QueueStart {
         log = context.log
         let bundle = try QueueStart.readBundle(context.bundle)
         settings = bundle.settings
-        catalog = try QueueStart.catalog(bundle)
-        let opened = try QueueStart.openStore(settings, catalog)
+        knowledge = Knowledge(catalog: try QueueStart.catalog(bundle), learned: bundle.learned)
+        let opened = try QueueStart.openStore(settings)
         store = opened.store
         reader = opened.reader
         contents = opened.contents
@@ -61,7 +62,9 @@ struct QueueStart {
         }
     }
 
-    private static func readBundle(_ descriptor: CInt) throws(StartFailure) -> Bundle {
+    var catalog: Catalog { knowledge.catalog }
+
+    static func readBundle(_ descriptor: CInt) throws(StartFailure) -> Bundle {
         do {
             return try Bundle.decode(try MemoryFile.read(descriptor))
         } catch {
@@ -71,12 +74,13 @@ struct QueueStart {
         }
     }
 
-    private static func catalog(_ bundle: Bundle) throws(StartFailure) -> Catalog {
+    static func catalog(_ bundle: Bundle) throws(StartFailure) -> Catalog {
         var schemas: [Schema] = []
         var schemaOfSets: [[String]: Int] = [:]
         var schemaOfTarget: [Int] = []
         for index in bundle.settings.targets.indices {
             let sets = bundle.descriptorSets.filter { $0.target == index }
+            // a target that was asked and has not told anything yet has none
             let labels = sets.map(\.label)
             if let known = schemaOfSets[labels] {
                 schemaOfTarget.append(known)
@@ -108,7 +112,7 @@ struct QueueStart {
     }
 
     private static func openStore(
-        _ settings: Settings, _ catalog: Catalog
+        _ settings: Settings
     ) throws(StartFailure) -> OpenedStore {
         do throws(StoreError) {
             let store = try SQLiteJobStore(path: settings.store.path)

@@ -23,6 +23,10 @@ final class Service {
     let identifiers: IdentifierSource
     let ages: AgeSurvey
     var outages = TargetOutages()
+    var refresh = DescriptorRefresh()
+    /// A bundle that came while another was read.
+    var nextBundle: PassedFile?
+    var isBuildingCatalog = false
     var onEnd: (Int32) -> Void = { _ in }
     let startedAtMilliseconds = Int64(Clock.wallMilliseconds())
     private(set) var isReady = false
@@ -35,8 +39,7 @@ final class Service {
         let threads = StoreThread(store: start.store, reader: start.reader, loop: loop)
         engine = Engine(
             loop: loop, store: threads, logic: Service.logic(start), log: start.log)
-        let catalog = start.catalog
-        if catalog.hasExtras { engine.addExtras = { catalog.addExtras(to: &$0) } }
+        engine.addExtras = start.catalog.adder
         workers = WorkerPort(engine: engine, instance: start.instance, log: start.log)
         supervisor = SupervisorPort(
             link: start.link, loop: loop, heartbeatMilliseconds: start.heartbeatMilliseconds)
@@ -79,6 +82,7 @@ final class Service {
         engine.onDrained = { [self] in endOnceAnswered() }
         engine.onFatal = { [self] error in fail(error) }
         supervisor.onOrder = { [self] in obey($0) }
+        supervisor.onBundle = { [self] in take($0) }
         supervisor.onClosed = { [self] in
             if supervisor.isThere, !engine.logic.isDraining {
                 return leave("TERM came to the queue alone; the supervisor forks another")
@@ -161,12 +165,13 @@ final class Service {
         case .stop: beginDrain("the supervisor says so")
         case .stopNow: leave("the supervisor says so")
         case .dump: dump()
-        case .figures: break
+        case .figures, .newBundle: break
         }
     }
 
     private var heartbeat: Heartbeat {
         noteTargets()
+        askForDescriptors()
         return Heartbeat(
             inFlight: UInt32(clamping: engine.logic.workers.leaseCount),
             jobsDone: engine.measures.done)

@@ -164,6 +164,7 @@ struct StatusJSON {
             for name in Set(methods.map(\.descriptor.service)).sorted() { writer.string(name) }
         }
         writer.endArray()
+        if let target = lane.target { writeLearned(target, to: &writer) }
         writer.key("ages")
         write(oldest: oldest, ages, to: &writer)
         writeTrouble(of: lane, to: &writer)
@@ -197,6 +198,17 @@ struct StatusJSON {
         writer.endObject()
     }
 
+    /// Of a target that is asked by reflection.
+    private func writeLearned(_ target: Int, to writer: inout JSONWriter) {
+        guard let learned = service.start.knowledge.learned[target] else { return }
+        writer.key("reflection")
+        writer.beginObject()
+        writer.field("state", learned.state.name)
+        if learned.state != .missing { writer.time("at", learned.atMilliseconds) }
+        if !learned.reason.isEmpty { writer.field("reason", learned.reason) }
+        writer.endObject()
+    }
+
     /// Of a paused target too, where it is down: resuming it would not help.
     private func writeTrouble(of lane: Lane, to writer: inout JSONWriter) {
         guard let target = lane.target else {
@@ -211,6 +223,16 @@ struct StatusJSON {
         guard let target = lane.target else { return "down" }
         if lane.isPaused { return "paused" }
         return service.isUp(target) ? "up" : "down"
+    }
+}
+
+extension Bundle.Learned.State {
+    var name: String {
+        switch self {
+        case .fresh: "fresh"
+        case .cached: "cached"
+        case .missing: "missing"
+        }
     }
 }
 

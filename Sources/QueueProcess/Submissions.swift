@@ -97,7 +97,8 @@ struct JobParser {
             method = try service.start.catalog.method(
                 envelope.method, at: envelope.options.target)
         } catch {
-            throw ConnectError(error, method: envelope.method)
+            throw service.refusal(
+                of: error, method: envelope.method, target: envelope.options.target)
         }
         guard method.descriptor.isUnary else {
             throw ConnectError(
@@ -110,7 +111,7 @@ struct JobParser {
     private func request(
         _ envelope: JobEnvelope, _ text: UnsafeRawBufferPointer, _ method: CallableMethod
     ) throws(ConnectError) -> [UInt8] {
-        let schema = service.start.catalog.schema(ofTarget: method.target)
+        let schema = method.schema
         guard let range = envelope.request else {
             return try binary(envelope, schema, method.descriptor)
         }

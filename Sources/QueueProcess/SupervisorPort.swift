@@ -15,6 +15,7 @@ final class SupervisorPort {
     private(set) var figuresAt: NIODeadline = .now()
 
     var onOrder: (SupervisorOrder) -> Void = { _ in }
+    var onBundle: (PassedFile) -> Void = { _ in }
     var onClosed: () -> Void = {}
     /// What the heartbeat tells.
     var heartbeat: () -> Heartbeat = { Heartbeat() }
@@ -57,6 +58,7 @@ final class SupervisorPort {
             self.figures = figures
             figuresAt = .now()
         case .order(let order): onOrder(order)
+        case .bundle(let file): onBundle(file)
         case .closed: onClosed()
         case .nothing: break
         }

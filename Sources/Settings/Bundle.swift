@@ -2,9 +2,10 @@
 // to read for itself. The header before it belongs to the supervisor and is skipped by its own
 // length. Decoding never traps, though only prong's loader writes bundles and they are sealed.
 //
-//     body    =  bytes(settings)  count  entry*  bytes(sets)
+//     body    =  bytes(settings)  count  entry*  count  learned*  bytes(sets)
 //     entry   =  target  bytes(label)  start  length      a range of `sets`; two targets that
 //     bytes   =  varint(length) content                   use one file share its range
+//     learned =  target  state  time  bytes(reason)       of a target with reflection
 
 /// What the loader hands to the queue and the workers.
 package struct Bundle: Sendable {
@@ -12,13 +13,47 @@ package struct Bundle: Sendable {
     package struct DescriptorSet: Equatable, Sendable {
         /// Index into `settings.targets`.
         package let target: Int
-        /// The file's path, for messages.
+        /// The file's path, for messages; what `reflectionLabel` says for what a server told.
         package let label: String
         /// Where the set lies in the bundle's bytes.
         package let range: Range<Int>
     }
 
+    /// What a target with `reflection` told, or why it did not.
+    package struct Learned: Equatable, Sendable {
+        package enum State: UInt8, Sendable {
+            /// It was asked for this bundle or one before, and answered.
+            case fresh = 1
+            /// It did not answer; what it told an earlier prongd is used.
+            case cached
+            /// It did not answer, and never has: only what files say is known.
+            case missing
+        }
+
+        /// Index into `settings.targets`.
+        package var target: Int
+        package var state: State
+        /// When what is known was told, wall clock; 0 if nothing is.
+        package var atMilliseconds: Int64
+        /// Why it is not fresh; empty if it is.
+        package var reason: String
+
+        package init(target: Int, state: State, atMilliseconds: Int64, reason: String) {
+            self.target = target
+            self.state = state
+            self.atMilliseconds = atMilliseconds
+            self.reason = reason
+        }
+    }
+
+    /// The label of the set that a target told; files have their paths, which begin with "/".
+    package static func reflectionLabel(_ target: String) -> String {
+        "the reflection of \(target)"
+    }
+
     package let settings: Settings
+    /// Of each target with `reflection`.
+    package let learned: [Learned]
     /// In the order of the targets, and in each of its files.
     package let descriptorSets: [DescriptorSet]
     private let bytes: [UInt8]
@@ -45,8 +80,10 @@ package struct Bundle: Sendable {
     ///   - header: what WireFormat's `BundleHeader` made; it holds its own length.
     ///   - sources: the files; each once.
     ///   - uses: for each target, the indices of its files.
+    ///   - learned: for each target with reflection.
     package static func encode(
-        header: [UInt8], settings: Settings, sources: [Source], uses: [[Int]]
+        header: [UInt8], settings: Settings, sources: [Source], uses: [[Int]],
+        learned: [Learned] = []
     ) -> [UInt8] {
         var starts: [Int] = []
         var total = 0
@@ -65,6 +102,13 @@ package struct Bundle: Sendable {
                 body.count(sources[file].bytes.count)
             }
         }
+        body.count(learned.count)
+        for one in learned {
+            body.count(one.target)
+            body.count(Int(one.state.rawValue))
+            body.signed(one.atMilliseconds)
+            body.text(one.reason)
+        }
         body.count(total)
         for source in sources { body.raw(source.bytes) }
         return body.encoded
@@ -79,6 +123,7 @@ package struct Bundle: Sendable {
             entries.append(
                 (try cursor.count(), try cursor.text(), try cursor.count(), try cursor.count()))
         }
+        let learned = try decodeLearned(&cursor, targets: settings.targets.count)
         let total = try cursor.count()
         let base = cursor.position
         guard total == bytes.count - base else { throw .truncated }
@@ -92,7 +137,24 @@ package struct Bundle: Sendable {
                 DescriptorSet(
                     target: entry.target, label: entry.label, range: start..<start + entry.length))
         }
-        return Bundle(settings: settings, descriptorSets: sets, bytes: bytes)
+        return Bundle(settings: settings, learned: learned, descriptorSets: sets, bytes: bytes)
+    }
+
+    private static func decodeLearned(
+        _ cursor: inout SettingsDecoder, targets: Int
+    ) throws(SettingsDecodingError) -> [Learned] {
+        var learned: [Learned] = []
+        for _ in 0..<(try cursor.count()) {
+            let target = try cursor.count()
+            guard target < targets,
+                let state = Learned.State(rawValue: UInt8(clamping: try cursor.count()))
+            else { throw .outOfRange }
+            learned.append(
+                Learned(
+                    target: target, state: state, atMilliseconds: try cursor.signed(),
+                    reason: try cursor.text()))
+        }
+        return learned
     }
 
     /// The header's own length, which stands in it at byte 12.

@@ -109,15 +109,6 @@ struct Key<Owner>: Sendable {
                 write: { if case .integer(let n) = $1 { $0[keyPath: path] = n == 0 ? nil : n } }))
     }
 
-    static func mode(_ name: String, _ path: any WritableKeyPath<Owner, UInt32> & Sendable) -> Key {
-        Key(
-            name: name, kind: .mode,
-            place: .stored(
-                read: { .integer(Int64($0[keyPath: path])) },
-                write: { if case .integer(let n) = $1 { $0[keyPath: path] = UInt32(clamping: n) } }
-            ))
-    }
-
     static func flag(
         _ name: String, _ path: any WritableKeyPath<Owner, Bool> & Sendable
     ) -> Key {
@@ -126,6 +117,15 @@ struct Key<Owner>: Sendable {
             place: .stored(
                 read: { .boolean($0[keyPath: path]) },
                 write: { if case .boolean(let flag) = $1 { $0[keyPath: path] = flag } }))
+    }
+
+    static func mode(_ name: String, _ path: any WritableKeyPath<Owner, UInt32> & Sendable) -> Key {
+        Key(
+            name: name, kind: .mode,
+            place: .stored(
+                read: { .integer(Int64($0[keyPath: path])) },
+                write: { if case .integer(let n) = $1 { $0[keyPath: path] = UInt32(clamping: n) } }
+            ))
     }
 
     static func text(

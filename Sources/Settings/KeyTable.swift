@@ -82,7 +82,7 @@ enum KeyTable {
     private static let targetPlace: [Key<Settings.Target>] = [
         .text("address", .targetAddress, \.address),
         .texts("descriptors", .path, \.descriptorPaths),
-        .later("reflection", .boolean, .boolean(false)),
+        .flag("reflection", \.asksReflection),
         .texts("services", .serviceName, \.services),
     ]
 

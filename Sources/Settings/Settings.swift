@@ -63,6 +63,10 @@ package struct Settings: Equatable, Sendable {
 
         /// The file whose lock says that a prongd uses the store: `path` with ".lock".
         package var lockPath: String { path + ".lock" }
+
+        /// The folder of what targets told about themselves, for when one is down: `path` with
+        /// ".descriptors".
+        package var descriptorsPath: String { path + ".descriptors" }
     }
 
     /// `[worker]`: what one worker process holds, and how long the supervisor is patient with it.

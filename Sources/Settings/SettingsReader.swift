@@ -151,7 +151,10 @@ enum PlaceRelations {
         let socket = settings.listen.socketPath
         let workers = Settings.workersSocketPath(beside: socket)
         let store = settings.store.path
-        let files = [store, settings.store.lockPath, store + "-wal", store + "-shm"].map(plain)
+        let files = [
+            store, settings.store.lockPath, settings.store.descriptorsPath, store + "-wal",
+            store + "-shm",
+        ].map(plain)
         let storeNode = root["store"]?["path"]
         guard let node = storeNode ?? root["listen"]?["socket"],
             let taken = [socket, workers].first(where: { files.contains(plain($0)) })
@@ -181,12 +184,14 @@ enum TargetRelations {
                 node, "\(path).address", "a target needs an address",
                 "write one like \"translate.googleapis.com:443\"")
         }
-        if case .array(let files) = node["descriptors"]?.value ?? .array([]), files.isEmpty {
+        if !target.asksReflection,
+            case .array(let files) = node["descriptors"]?.value ?? .array([]), files.isEmpty
+        {
             reading.complain(
                 node["descriptors"] ?? node, "\(path).descriptors",
                 "a target needs the descriptors of its services",
                 "name files made by buf build, or by protoc --include_imports "
-                    + "--descriptor_set_out")
+                    + "--descriptor_set_out; or write reflection = true if the server has it")
         }
         checkSecurity(target, node, path, &reading)
         checkTokens(target, node, path, &reading)

@@ -10,6 +10,8 @@ extension Settings {
         package var address = ""
         /// `descriptors`: FileDescriptorSet files; absolute after the loader.
         package var descriptorPaths: [String] = []
+        /// `reflection`: whether the server itself is asked for what the files lack.
+        package var asksReflection = false
         /// `services`: full names of the services offered; empty: all in the descriptors.
         package var services: [String] = []
         /// `credentials`: how the connection is secured.

@@ -49,7 +49,7 @@ struct ForkPoint {
         self.log = log
     }
 
-    /// What all children but the loader are given.
+    /// What all children but the first loader are given.
     mutating func equip(
         settings: StartSettings, bundle: OpenFile, lock: OpenFile, sockets: ListeningSockets,
         log: Log
@@ -63,6 +63,16 @@ struct ForkPoint {
         descriptors.add(lock.number, "store lock")
         descriptors.addOnce(sockets.clients.number, "prong.sock")
         descriptors.add(sockets.workers.number, "workers.sock")
+    }
+
+    /// What children are given from now on. Theirs who live is their own copy.
+    mutating func replace(bundle new: OpenFile) {
+        if let bundle {
+            descriptors.remove(bundle.number)
+            bundle.close()
+        }
+        bundle = new
+        descriptors.add(new.number, "bundle")
     }
 
     /// Called before anything but descriptors handed over by the service manager is open.
@@ -85,6 +95,10 @@ struct ForkPoint {
             return try fork(
                 Place(role: .worker, slot: slot, generation: key.generation, safeMode: false),
                 given)
+        case .loader:
+            return try fork(
+                Place(role: .loader, slot: 0, generation: key.generation, safeMode: false),
+                [bundle.number])
         }
     }
 
@@ -166,7 +180,7 @@ struct ForkPoint {
         let context = ChildContext(
             identity: identity, instance: instance,
             link: SupervisorLink(descriptor: ChildTable.link, generation: place.generation),
-            bundle: place.role == .loader ? -1 : ChildTable.bundle,
+            bundle: bundle == nil ? -1 : ChildTable.bundle,
             listeners: place.role == .queue
                 ? Listeners(clients: ChildTable.clientListener, workers: ChildTable.workerListener)
                 : nil,

@@ -11,6 +11,8 @@ extension RunningPool {
     func perform(_ effect: PoolEffect) {
         switch effect {
         case .fork(let key, let safeMode): fork(key, safeMode: safeMode)
+        case .adoptBundle(let key): adoptBundle(of: key)
+        case .dropBundle(let key): forgetBundle(of: key)?.close()
         case .order(let key, let order): children[key]?.send(supervisorOrder(order))
         case .picture(let key): writePicture(of: key)
         case .abort(let key): children[key]?.signal(SIGABRT)
@@ -44,6 +46,27 @@ extension RunningPool {
                 : .forkFailed(key, reason: error.sentence)
             pendingEvents.append(event)
         }
+    }
+
+    /// The supervisor's own numbers cannot have changed: the loader has read no configuration.
+    private func adoptBundle(of key: ChildKey) {
+        guard let bundle = forgetBundle(of: key) else { return }
+        guard let new = try? StartSettings(bundle: bundle.number), new.header == settings.header
+        else {
+            bundle.close()
+            return log.error(
+                "\(key) handed back other settings than it was given, which is a bug of prong; "
+                    + "everything stays as it was")
+        }
+        forkPoint.replace(bundle: bundle)
+        children[pool.queue.key]?.send(.newBundle, file: bundle)
+    }
+
+    /// What a loader handed back, out of the table of open descriptors.
+    private func forgetBundle(of key: ChildKey) -> OpenFile? {
+        guard let bundle = children[key]?.bundle else { return nil }
+        forkPoint.descriptors.remove(bundle.number)
+        return bundle
     }
 
     /// A process that cannot be watched is ended at once, as if it had never been.

@@ -35,7 +35,18 @@ extension RunningPool {
     private func takeLink(_ key: ChildKey) {
         guard let child = children[key] else { return }
         child.flush()
-        report(child.hear(), of: key)
+        report(hear(child), of: key)
+    }
+
+    /// A bundle that comes is open from now on and known to be.
+    private func hear(_ child: ChildHandle, all: Bool = false) -> ChildHandle.Heard {
+        let before = child.bundle
+        let heard = child.hear(all: all)
+        if let bundle = child.bundle, bundle !== before {
+            if let before { forkPoint.descriptors.remove(before.number) }
+            forkPoint.descriptors.add(bundle.number, "bundle of \(child.key)")
+        }
+        return heard
     }
 
     private func report(_ heard: ChildHandle.Heard, of key: ChildKey) {
@@ -49,6 +60,8 @@ extension RunningPool {
     }
 
     private func event(of report: ChildReport, from key: ChildKey) -> PoolEvent? {
+        // the loader has one thing to say
+        if key.name == .loader, report != .bundle { return refuse(key) }
         switch report {
         case .ready: return .ready(key)
         case .heartbeat: return .heartbeat(key)
@@ -59,16 +72,23 @@ extension RunningPool {
             return .askReplace(ChildKey(.worker(slot), generation))
         case .scale(let workers) where key.name == .queue:
             return .scale(workers: workers)
-        case .bundle, .askReplace, .scale:
-            log.warning("\(key) sent a report that is not its to send", cause: "wrong \(key.name)")
-            return nil
+        case .askLoad where key.name == .queue: return .askLoad(key)
+        case .bundle where key.name == .loader && children[key]?.bundle != nil:
+            return .bundle(key)
+        case .bundle, .askReplace, .scale, .askLoad:
+            return refuse(key)
         }
+    }
+
+    private func refuse(_ key: ChildKey) -> PoolEvent? {
+        log.warning("\(key) sent a report that is not its to send", cause: "wrong \(key.name)")
+        return nil
     }
 
     /// Its last words are still in the link and come before its end.
     private func takeExit(_ key: ChildKey, _ end: ChildEnd) {
         guard let child = children[key] else { return }
-        var heard = child.hear(all: true)
+        var heard = hear(child, all: true)
         heard.isClosed = false
         report(heard, of: key)
         handle(.exited(key, end))
@@ -106,7 +126,8 @@ extension RunningPool {
 
     private func takeWatchdog() {
         if pool.isAnswering(
-            at: Clock.monotonicMilliseconds(), within: answerWindowMilliseconds) {
+            at: Clock.monotonicMilliseconds(), within: answerWindowMilliseconds)
+        {
             SystemdLink.watchdog()
         } else {
             log.warning(

@@ -13,6 +13,7 @@ final class RunningPool {
     var forkPoint: ForkPoint
     var children: [ChildKey: ChildHandle] = [:]
     let loop: EventLoop
+    let settings: StartSettings
     let log: Log
     let startedAt: UInt64
     /// Events that effects brought about, handled after them.
@@ -34,6 +35,7 @@ final class RunningPool {
         forkPoint: ForkPoint, settings: StartSettings, log: Log, startedAt: UInt64
     ) throws(StartFailure) {
         self.forkPoint = forkPoint
+        self.settings = settings
         self.log = log
         self.startedAt = startedAt
         pool = Pool(limits: settings.limits)

@@ -125,11 +125,20 @@ struct DescriptorRoom {
     }
 }
 
-/// A descriptor that several parts of the supervisor refer to and that lives as long as they do.
+/// A descriptor that several parts of the supervisor refer to and that lives as long as they do, or
+/// until one of them knows that nobody needs it any more.
 final class OpenFile {
-    private let file: FileDescriptor
+    private var file: FileDescriptor?
+    /// -1 once closed.
+    private(set) var number: CInt
 
-    init(_ file: consuming FileDescriptor) { self.file = file }
+    init(_ file: consuming FileDescriptor) {
+        number = file.number
+        self.file = consume file
+    }
 
-    var number: CInt { file.number }
+    func close() {
+        file = nil
+        number = -1
+    }
 }

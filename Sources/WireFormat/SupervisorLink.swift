@@ -25,6 +25,10 @@ package enum ChildReport: Equatable, Sendable {
     case askReplace(slot: UInt32, generation: UInt32)
     /// From the queue: an operator wants so many workers.
     case scale(workers: UInt32)
+    /// From the queue: a target that could not be asked for its descriptors is there now. The
+    /// loader is forked again, as often as the supervisor thinks well; when it has made another
+    /// bundle, `newBundle` comes.
+    case askLoad
 }
 
 /// What a heartbeat tells about the child.
@@ -57,6 +61,9 @@ package enum SupervisorOrder: Equatable, Sendable {
     case workersComplete
     /// To the queue once a second: the supervisor's own figures; their arrival is its heartbeat.
     case figures(SupervisorFigures)
+    /// To the queue: the loader has made another bundle of the same settings; the sealed memory
+    /// file travels with it as ancillary data.
+    case newBundle
 }
 
 /// A worker as the supervisor knows it.

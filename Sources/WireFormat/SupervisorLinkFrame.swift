@@ -30,7 +30,7 @@ package enum SupervisorLinkFrame {
     package static func encode(_ report: ChildReport, generation: UInt32) -> [UInt8] {
         var frame = FrameWriter(kind: report.kind, generation: generation)
         switch report {
-        case .bundle, .ready, .draining, .goodbye:
+        case .bundle, .ready, .draining, .goodbye, .askLoad:
             break
         case .heartbeat(let beat):
             frame.put32(beat.inFlight)
@@ -53,7 +53,7 @@ package enum SupervisorLinkFrame {
         switch order {
         case .stop(let drainMilliseconds):
             frame.put32(drainMilliseconds)
-        case .stopNow, .dump, .workersComplete:
+        case .stopNow, .dump, .workersComplete, .newBundle:
             break
         case .worker(let row):
             frame.put(row)
@@ -78,6 +78,7 @@ package enum SupervisorLinkFrame {
         case 6: report = .goodbye
         case 7: report = .askReplace(slot: frame.take32(), generation: frame.take32())
         case 8: report = .scale(workers: frame.take32())
+        case 9: report = .askLoad
         default: throw .unknownKind(frame.kind)
         }
         return (report, frame.generation)
@@ -96,6 +97,7 @@ package enum SupervisorLinkFrame {
         case 132: order = .worker(try frame.takeRow())
         case 133: order = .workersComplete
         case 134: order = .figures(frame.takeFigures())
+        case 135: order = .newBundle
         default: throw .unknownKind(frame.kind)
         }
         return (order, frame.generation)
@@ -113,6 +115,7 @@ extension ChildReport {
         case .goodbye: 6
         case .askReplace: 7
         case .scale: 8
+        case .askLoad: 9
         }
     }
 }
@@ -126,6 +129,7 @@ extension SupervisorOrder {
         case .worker: 132
         case .workersComplete: 133
         case .figures: 134
+        case .newBundle: 135
         }
     }
 }

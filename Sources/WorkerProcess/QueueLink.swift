@@ -159,6 +159,8 @@ final class QueueLink: Sendable {
         while true {
             switch supervisor.poll() {
             case .order(let order): found.append(.order(order))
+            // only the queue gets one
+            case .bundle: break
             case .nothing: return found
             case .closed: return found + [.supervisorGone]
             }

@@ -9,7 +9,7 @@ extension WorkerState {
         case .stop(let drainMilliseconds): stop(drainMilliseconds: drainMilliseconds, now)
         case .stopNow: leave()
         case .dump: effects.append(.dump)
-        case .worker, .workersComplete, .figures:
+        case .worker, .workersComplete, .figures, .newBundle:
             effects.append(.warn("the supervisor sent an order that is for the queue"))
         }
     }

@@ -26,9 +26,11 @@ enum Prongd {
         case .run:
             return Supervisor.run(roles: Roles.table(configPath: command.configPath))
         case .check:
-            return check(command.configPath) { _ in print("the configuration is sound") }
+            return check(command.configPath, asksTargets: true) { _ in
+                print("the configuration is sound")
+            }
         case .printConfiguration:
-            return check(command.configPath) { settings in
+            return check(command.configPath, asksTargets: false) { settings in
                 print(EffectiveSettings.toml(settings), terminator: "")
             }
         case .version:
@@ -40,9 +42,15 @@ enum Prongd {
         }
     }
 
-    private static func check(_ configPath: String?, _ use: (Settings) -> Void) -> Int32 {
+    private static func check(
+        _ configPath: String?, asksTargets: Bool, _ use: (Settings) -> Void
+    ) -> Int32 {
         do throws(LoadFailure) {
-            use(try load(.here(configPath: configPath, makesDirectories: false)).settings)
+            let loaded = try load(
+                .here(
+                    configPath: configPath, makesDirectories: false, asksTargets: asksTargets))
+            for notice in loaded.notices where notice.isWarning { report(notice.text) }
+            use(loaded.settings)
             return 0
         } catch {
             for line in error.lines { report(line) }

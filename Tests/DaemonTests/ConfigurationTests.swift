@@ -104,7 +104,6 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         ("worker", "retire_after_jobs = 10"), ("worker", "retire_after = \"1h\""),
-        ("targets.a", "reflection = true"),
         ("targets.a", "rate = \"600/1m\""), ("targets.a", "weight = 2"),
         ("targets.a", "allow = [\"user:root\"]"),
         ("access", "operate = [\"group:root\"]"),

@@ -35,6 +35,7 @@ extension QueueWorld {
         case 94: nameWorkers()
         case 95: toggleTrouble()
         case 96, 97: retry()
+        case 99 where random.chance(60): learnSomething()
         case 98: if random.chance(25), !logic.isDraining { killQueue() }
         default: pass(Int64(random.index(600)))
         }
@@ -109,7 +110,21 @@ extension QueueWorld {
     }
 
     /// From now on nothing fails, and there is time.
+    /// Other descriptors: methods of a target become known, or are known no more.
+    private func learnSomething() {
+        let target = random.index(3)
+        handle(.policies(policies(without: target, random.chance(50) ? Sample.methods : [])))
+    }
+
+    /// What the settings say, but for some methods of one target.
+    func policies(without target: Int, _ methods: [String]) -> [TargetPolicy] {
+        var policies = QueueWorld.targets
+        for method in methods { policies[target].methods[method] = nil }
+        return policies
+    }
+
     func heal() {
+        handle(.policies(QueueWorld.targets))
         trouble = nil
         readFailurePercent = 0
         handBackPercent = 0

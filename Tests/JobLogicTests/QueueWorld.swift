@@ -22,6 +22,11 @@ final class QueueWorld {
     static let limitedTarget = 1
     static let limit = 3
 
+    static let targets = [
+        Sample.target("t0"), Sample.target("t1", maxInFlight: limit),
+        Sample.target("t2", onUnknown: .retry),
+    ]
+
     var random: SeededRandom
     var now = Sample.now
     var store = MemoryJobStore()
@@ -80,11 +85,7 @@ final class QueueWorld {
         return QueueLogic(
             configuration: QueueConfiguration(
                 instance: Sample.instance,
-                targets: [
-                    Sample.target("t0"),
-                    Sample.target("t1", maxInFlight: QueueWorld.limit),
-                    Sample.target("t2", onUnknown: .retry),
-                ], maxQueued: 60, windowLimits: windowLimits),
+                targets: QueueWorld.targets, maxQueued: 60, windowLimits: windowLimits),
             lanes: contents?.lanes ?? [],
             counts: (contents?.counts ?? []).map {
                 (lane: $0.lane, state: $0.state, count: $0.count)

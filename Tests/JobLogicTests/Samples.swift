@@ -19,6 +19,7 @@ enum Sample {
 
     static let safeMethod = "s.S/Safe"
     static let unsafeMethod = "s.S/Unsafe"
+    static let methods = [safeMethod, unsafeMethod]
 
     static func method(_ safety: Safety) -> String {
         safety.isSafe ? safeMethod : unsafeMethod

@@ -146,7 +146,6 @@ func target(_ lines: String) -> String {
         "max_size = \"1GiB\"": "store", "retire_after_jobs = 1": "worker",
         "retire_after = \"1h\"": "worker", "retire_above = \"1GiB\"": "worker",
         "crash_limit = 4": "worker", "operate = [\"group:a\"]": "access",
-        "reflection = true": "",
         "rate = \"1/s\"": "", "burst = 1": "", "rates = { \"*\" = \"1/s\" }": "", "weight = 2": "",
         "retry_budget = 0.2": "", "allow = [\"user:a\"]": "",
     ]

@@ -53,6 +53,8 @@ private struct RandomWalk {
         case 79:
             send(.signal([.more, .fewer, .dump, .hangUp].randomElement(using: &dice) ?? .dump))
         case 80: if Int.random(in: 0...9, using: &dice) == 0 { send(.signal(.terminate)) }
+        case 82..<85: send(.askLoad(anyone ?? driver.queueKey))
+        case 85, 86: send(.bundle(anyone ?? driver.queueKey))
         case 81: if let anyone { send(.heartbeat(ChildKey(anyone.name, anyone.generation &- 1))) }
         default: send(.tick)
         }
@@ -91,7 +93,9 @@ private struct RandomWalk {
                 if !isThere { violation = "\(effect) for nobody" }
             case .exit:
                 if !alive.isEmpty { violation = "exit with \(alive)" }
-            case .picture, .publish, .publishComplete, .notifyReady, .notifyStopping,
+            case .adoptBundle(let key):
+                if key.name != .loader { violation = "a bundle of \(key)" }
+            case .dropBundle, .picture, .publish, .publishComplete, .notifyReady, .notifyStopping,
                 .notifyStatus, .pictureOfPool, .log:
                 break
             }

@@ -40,6 +40,7 @@ extension SeededRandom {
         var target = Settings.Target(name: name)
         target.address = "\(word()).example:\(Int.random(in: 1...65_535, using: &self))"
         target.descriptorPaths = ["/d/\(word())"] + texts { "/d/\($0)é\"\\" }
+        target.asksReflection = Bool.random(using: &self)
         target.services = texts { "a.\($0)" }
         target.credentials = credentials()
         if target.credentials.isGoogle {

@@ -42,6 +42,11 @@ import WireFormat
         clientSocketMode: 0o660, clientSocketGroup: 33, workerSocketPath: "/run/p/workers.sock",
         lockPath: "/var/lib/p/prong.db.lock")
 
+    private let learned = [
+        Bundle.Learned(target: 0, state: .fresh, atMilliseconds: 1_763_700_000_000, reason: ""),
+        Bundle.Learned(target: 1, state: .missing, atMilliseconds: 0, reason: "it is “down”"),
+    ]
+
     private func bundle() throws -> (bytes: [UInt8], settings: Settings) {
         var settings = Settings()
         settings.targets = [Settings.Target(name: "a"), Settings.Target(name: "b")]
@@ -51,7 +56,7 @@ import WireFormat
         ]
         let bytes = Bundle.encode(
             header: try header.encoded(), settings: settings, sources: sources,
-            uses: [[1], [0, 1]])
+            uses: [[1], [0, 1]], learned: learned)
         return (bytes, settings)
     }
 
@@ -60,6 +65,7 @@ import WireFormat
         #expect(try BundleHeader(decoding: bytes) == header)
         let decoded = try Bundle.decode(bytes)
         #expect(decoded.settings == settings)
+        #expect(decoded.learned == learned)
         #expect(decoded.descriptorSets.map(\.target) == [0, 1, 1])
         #expect(decoded.descriptorSets.map(\.label) == ["/two", "/one", "/two"])
         #expect(decoded.bytes(of: decoded.descriptorSets[1]) == [1, 2, 3])

@@ -11,7 +11,14 @@ enum FakeLoader {
         Scratch.append("loader.log", "fds \(Scratch.descriptors())")
         if let code = Scratch.number("loader.exit") { return Int32(code) }
         do {
-            let bundle = try MemoryFile.sealed(name: "bundle", bytes: try header().encoded())
+            var bytes = try header().encoded()
+            if context.bundle >= 0 {
+                guard try MemoryFile.read(context.bundle).starts(with: bytes) else { return 70 }
+                bytes += Array("by \(context.identity)".utf8)
+                if Scratch.text("loader.mode") == "hang" { while true { pause() } }
+            }
+            if Scratch.text("loader.mode") == "silent" { return 0 }
+            let bundle = try MemoryFile.sealed(name: "bundle", bytes: bytes)
             try context.link.hand(bundle: bundle)
             return 0
         } catch {

@@ -67,6 +67,7 @@ struct FakeQueue {
                 Scratch.append("queue.log", "end of file")
                 return 0
             case .order(let order): if let code = obey(order) { return code }
+            case .bundle(let file): note(file)
             }
         }
     }
@@ -79,15 +80,26 @@ struct FakeQueue {
         case .worker(let row): note(row)
         case .workersComplete: Scratch.append("queue.log", "complete")
         case .figures(let figures): Scratch.append("figures.log", "\(figures)")
+        case .newBundle: break
         }
         if case .dump = order, let text = Scratch.text("queue.ask") { ask(text) }
         return nil
     }
 
-    /// "scale N" or "replace SLOT GENERATION", at a dump order.
+    private func note(_ file: PassedFile) {
+        let bytes = (try? MemoryFile.read(file.number)) ?? []
+        let isSealed = MemoryFile.isSealed(file.number)
+        Scratch.append(
+            "bundles.log",
+            "queue=\(identity.generation) sealed=\(isSealed) "
+                + String(decoding: bytes.dropFirst(BundleHeader.byteCount), as: UTF8.self))
+    }
+
+    /// "scale N", "replace SLOT GENERATION" or "load", at a dump order.
     private func ask(_ text: String) {
         let words = text.split(separator: " ")
         let numbers = words.dropFirst().compactMap { UInt32($0) }
+        if words.first == "load" { link.send(.askLoad) }
         if words.first == "scale" { link.send(.scale(workers: numbers[0])) }
         if words.first == "replace" {
             link.send(.askReplace(slot: numbers[0], generation: numbers[1]))

@@ -40,6 +40,7 @@ struct FakeWorker {
                 while mode == "linger" { poll(nil, 0, 5) }
                 return 0
             case .order(let order): if isEnd(order) { return 0 }
+            case .bundle: break
             }
         }
     }
@@ -57,7 +58,7 @@ struct FakeWorker {
         case .dump:
             Scratch.append("workers.log", "\(identity) dump")
             return false
-        case .worker, .workersComplete, .figures: return false
+        case .worker, .workersComplete, .figures, .newBundle: return false
         }
     }
 

@@ -8,7 +8,7 @@ import WireFormat
     static let reports: [ChildReport] = [
         .bundle, .ready, .heartbeat(Heartbeat(inFlight: 64, jobsDone: 1 << 40)),
         .fatal(exitCode: 74, text: "the store is from a newer version"), .draining, .goodbye,
-        .askReplace(slot: 3, generation: 7), .scale(workers: .max),
+        .askReplace(slot: 3, generation: 7), .scale(workers: .max), .askLoad,
     ]
 
     static let exits: [ExitReason] = [
@@ -25,7 +25,7 @@ import WireFormat
 
     static let orders: [SupervisorOrder] =
         [
-            .stop(drainMilliseconds: 30_000), .stopNow, .dump, .workersComplete,
+            .stop(drainMilliseconds: 30_000), .stopNow, .dump, .workersComplete, .newBundle,
             .figures(
                 SupervisorFigures(
                     pid: 99, threads: 1, forks: 12, startedAtMilliseconds: 1_763_700_000_000,

@@ -272,4 +272,62 @@ import Testing
             daemon.text("rows.log").contains("slot=1 gen=1 pid=\(old) state=dead exit=replaced")
         }
     }
+
+    private func askForLoader(_ daemon: Daemon) throws {
+        try daemon.write("queue.ask", "load")
+        daemon.signal(SIGUSR1)
+    }
+
+    @Test func `a loader that the queue asks for gets the bundle in force, and all get its own`()
+        throws
+    {
+        let daemon = try Daemon()
+        try daemon.startAndWait()
+        try askForLoader(daemon)
+        try daemon.expect("the bundle at the queue") { daemon.lines("bundles.log").count == 1 }
+        #expect(daemon.lines("loader.log") == ["fds 0 1 2 3", "fds 0 1 2 3 4"])
+        let made = daemon.lines("bundles.log")[0]
+        #expect(made.hasPrefix("queue=1 sealed=true by role=loader"), "\(made)")
+        // a worker that is forked now still has the child table and nothing else
+        kill(try #require(daemon.workerPid(1)), SIGKILL)
+        let starts = { daemon.lines("workers.log", containing: " fds ") }
+        try daemon.expect("a successor") { starts().count == 3 }
+        #expect(starts().allSatisfy { $0.hasSuffix(" fds 0 1 2 3 4 5") })
+        kill(try #require(daemon.queuePid), SIGKILL)
+        try daemon.expect("another queue") {
+            !daemon.lines("queue.log", containing: "gen=2").isEmpty
+        }
+        #expect(!daemon.text("stderr.log").contains("bug of prong"))
+        daemon.signal(SIGTERM)
+        try daemon.expectExit(0)
+    }
+
+    @Test(arguments: ["exit", "silent"])
+    func `a loader that fails while prongd runs changes nothing`(how: String) throws {
+        let daemon = try Daemon()
+        try daemon.startAndWait()
+        if how == "exit" {
+            try daemon.write("loader.exit", "78")
+        } else {
+            try daemon.write("loader.mode", how)
+        }
+        try askForLoader(daemon)
+        try daemon.expect("the supervisor's word") {
+            daemon.text("stderr.log").contains("everything stays as it was")
+        }
+        #expect(daemon.lines("bundles.log").isEmpty)
+        #expect(daemon.ask()?.hasPrefix("queue gen 1") == true)
+        daemon.signal(SIGTERM)
+        try daemon.expectExit(0)
+    }
+
+    @Test func `a loader that hangs does not hold up the stop`() throws {
+        let daemon = try Daemon()
+        try daemon.startAndWait()
+        try daemon.write("loader.mode", "hang")
+        try askForLoader(daemon)
+        try daemon.expect("a loader") { daemon.lines("loader.log").count == 2 }
+        daemon.signal(SIGTERM)
+        try daemon.expectExit(0)
+    }
 }

@@ -51,12 +51,20 @@ enum PoolText {
         return table.lines
     }
 
-    /// `echo is down: no worker has had …`: a line for each target that has a reason.
+    /// `echo is down: no worker has had …`: a line for each target that has a reason, and one for
+    /// each that has not told what it offers now.
     static func reasons(_ targets: [JSONValue]) -> [String] {
-        targets.compactMap { target in
-            guard let reason = target["reason"]?.text else { return nil }
-            let state = target["state"]?.text ?? "down"
-            return printable("\(target["name"]?.text ?? "?") is \(state): \(reason)")
+        targets.flatMap { target in
+            let name = target["name"]?.text ?? "?"
+            var lines: [String] = []
+            if let reason = target["reason"]?.text {
+                lines.append("\(name) is \(target["state"]?.text ?? "down"): \(reason)")
+            }
+            if let reflection = target["reflection"], let reason = reflection["reason"]?.text {
+                let since = reflection["at"]?.text.map { "as it told at \($0)" } ?? "not known yet"
+                lines.append("what \(name) offers is \(since): \(reason)")
+            }
+            return lines.map(printable)
         }
     }
 

@@ -1,0 +1,175 @@
+// Asks servers for their descriptors: each by a session of its own (ServerReflection), all at once
+// on one completion queue, none for longer than the patience. C-core is started and ended in here,
+// in the loader's own process or in a `prongd --check`, never in the supervisor.
+
+internal import GRPCClient
+internal import Ops
+internal import ServerReflection
+internal import Settings
+import Glibc
+
+enum ReflectionFetch {
+    /// From the first byte to the last answer, for all servers together: a start waits for it.
+    static let patienceMilliseconds = 5_000
+    /// One answer: what comes at once for a service of hundreds of files is under this.
+    private static let messageBytesMax: Int32 = 16 << 20
+    /// What all servers together may make the loader hold, as long as each may have `bytesFloor`.
+    private static let allBytesMax = 512 << 20
+    private static let bytesFloor = 4 << 20
+    /// A call's deadline behind the patience.
+    private static let graceNanoseconds: UInt64 = 1_000_000_000
+    /// C-core's own end; the process may leave it undone.
+    private static let endNanoseconds: UInt64 = 500_000_000
+
+    typealias Answer = Result<ReflectedFiles, ReflectionFault>
+
+    /// What each target told, in the order of the targets.
+    static func fetch(_ targets: [Settings.Target]) -> [Answer] {
+        guard !targets.isEmpty else { return [] }
+        // The reasons are in the answers.
+        CoreLog.install(sink: { _, _ in })
+        let queue = CompletionQueue(runtime: Runtime())
+        let deadline = CompletionQueue.now() + UInt64(patienceMilliseconds) * 1_000_000
+        var limits = ReflectionLimits()
+        limits.bytesMax = max(bytesFloor, min(limits.bytesMax, allBytesMax / targets.count))
+        let conversations = targets.map {
+            // its own end comes first, and says more
+            Conversation(
+                target: $0, limits: limits, deadlineNanoseconds: deadline + graceNanoseconds)
+        }
+        for conversation in conversations { conversation.begin(on: queue) }
+        while conversations.contains(where: { $0.answer == nil }) {
+            if queue.next(untilNanoseconds: deadline) == .timedOut { break }
+        }
+        for conversation in conversations {
+            conversation.handle(.timedOut(milliseconds: patienceMilliseconds))
+            conversation.close()
+        }
+        queue.shutDown(withinNanoseconds: endNanoseconds)
+        return conversations.map { $0.answer ?? .failure(.nonsense("it was not asked")) }
+    }
+
+    static func options(of target: Settings.Target) throws(FileFault) -> ChannelOptions {
+        var options = ChannelOptions()
+        options.credentials = try credentials(of: target)
+        options.authority = target.authority
+        options.receiveBytesMax = messageBytesMax
+        options.userAgent = "prong/\(Version.text)"
+        return options
+    }
+
+    private static func credentials(
+        of target: Settings.Target
+    ) throws(FileFault) -> ChannelCredentials {
+        switch target.credentials {
+        case .insecure:
+            return .insecure
+        case .tls, .google, .serviceAccount, .tokenFile, .external, .credential:
+            // Without a token: the loader gets none, and a server tells what it offers without.
+            var tls = ClientTLS()
+            if !target.caPath.isEmpty { tls.roots = try pem(target.caPath) }
+            if !target.certificatePath.isEmpty {
+                tls.identity = TLSIdentity(
+                    certificateChain: try pem(target.certificatePath),
+                    privateKey: try pem(target.keyPath))
+            }
+            return .tls(tls)
+        }
+    }
+
+    private static func pem(_ path: String) throws(FileFault) -> String {
+        String(
+            decoding: try BoundedFile.read(path, bytesMax: TargetFiles.pemBytesMax), as: UTF8.self)
+    }
+}
+
+/// One server's session and its call: carries the session's effects out.
+private final class Conversation {
+    private let target: Settings.Target
+    private let deadlineNanoseconds: UInt64
+    private var session: ReflectionSession
+    private var channel: Channel?
+    private var call: StreamingCall?
+    private var outbox: [[UInt8]] = []
+    private var isSending = false
+    private(set) var answer: ReflectionFetch.Answer?
+
+    init(target: Settings.Target, limits: ReflectionLimits, deadlineNanoseconds: UInt64) {
+        self.target = target
+        self.deadlineNanoseconds = deadlineNanoseconds
+        session = ReflectionSession(services: target.services, limits: limits)
+    }
+
+    func begin(on queue: CompletionQueue) {
+        do {
+            channel = try Channel(
+                target: target.address, options: try ReflectionFetch.options(of: target),
+                queue: queue)
+        } catch let fault as FileFault {
+            return fail(fault.what)
+        } catch {
+            return fail("gRPC takes neither its address nor its options")
+        }
+        handle(.begin)
+    }
+
+    private func fail(_ why: String) { answer = .failure(.noClient(why)) }
+
+    func handle(_ event: ReflectionSession.Event) {
+        guard answer == nil else { return }
+        for effect in session.handle(event) {
+            switch effect {
+            case .open(let version): open(version)
+            case .send(let bytes):
+                outbox.append(bytes)
+                pump()
+            case .finished(let result): answer = result
+            }
+        }
+    }
+
+    private func open(_ version: ReflectionVersion) {
+        guard let channel else { return }
+        outbox = []
+        isSending = false
+        do throws(CallError) {
+            let metadata = target.metadata.map { MetadataField($0.name, $0.value) }
+            let opened = try StreamingCall(
+                channel: channel, path: version.path, metadata: metadata,
+                deadlineNanoseconds: deadlineNanoseconds
+            ) { [self] end in
+                call = nil
+                handle(.ended(code: end.status.rawValue, message: end.message))
+            }
+            call = opened
+            receive(opened)
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private func receive(_ call: StreamingCall) {
+        call.receive { [self] message in
+            // without one the call is over, and says so by itself
+            guard let message else { return }
+            handle(.message(message))
+            if answer == nil { receive(call) } else { call.cancel() }
+        }
+    }
+
+    private func pump() {
+        guard !isSending, !outbox.isEmpty, let call else { return }
+        isSending = true
+        call.send(outbox.removeFirst()) { [self] isSent in
+            guard self.call === call else { return }
+            isSending = false
+            if isSent { pump() }
+        }
+    }
+
+    /// What is under way ends; its callbacks change nothing any more.
+    func close() {
+        call?.cancel()
+        channel?.close()
+    }
+}

@@ -1,0 +1,153 @@
+// The loader that the queue asks for while prongd runs: one at a time, a few a minute, and nothing
+// depends on it.
+
+import Testing
+
+@testable import PoolLogic
+
+@Suite struct LoadingTests {
+    private func asked() -> PoolDriver {
+        var driver = PoolDriver.running()
+        driver.send(.askLoad(driver.queueKey))
+        return driver
+    }
+
+    private func loader(_ driver: PoolDriver) -> ChildKey { driver.pool.loader.key }
+
+    @Test func `a loader is forked when the queue asks, and its bundle is adopted when it is gone`()
+    {
+        var driver = asked()
+        let key = loader(driver)
+        #expect(driver.forks == [key])
+        // the one of the start was the first
+        #expect(key == ChildKey(.loader, 2))
+        driver.send(.bundle(key))
+        #expect(!driver.effects.contains(.adoptBundle(key)))
+        driver.send(.exited(key, .exited(code: 0)))
+        #expect(driver.effects.contains(.adoptBundle(key)))
+        #expect(driver.pool.loader.state == .empty)
+        #expect(driver.pool.forks == 3, "only the queue and the workers count")
+    }
+
+    @Test(arguments: [
+        (true, ChildEnd.exited(code: 70)), (true, .signalled(signal: 11)),
+        (false, .exited(code: 0)),
+    ])
+    func `a loader that fails changes nothing and is not replaced`(handsBack: Bool, end: ChildEnd) {
+        var driver = asked()
+        let key = loader(driver)
+        if handsBack { driver.send(.bundle(key)) }
+        driver.send(.exited(key, end))
+        driver.pass(milliseconds: 120_000)
+        #expect(driver.forks == [key])
+        #expect(driver.effects.contains(.dropBundle(key)))
+        #expect(!driver.effects.contains(.adoptBundle(key)))
+        #expect(driver.pool.phase == .running && driver.pool.readyWorkers == 2)
+    }
+
+    @Test func `only the queue that lives may ask`() {
+        var driver = PoolDriver.running()
+        driver.send(.askLoad(driver.key(1)))
+        driver.send(.askLoad(ChildKey(.queue, 7)))
+        #expect(driver.forks.isEmpty)
+    }
+
+    @Test func `there is one loader at a time`() {
+        var driver = asked()
+        for _ in 1...5 { driver.send(.askLoad(driver.queueKey)) }
+        #expect(driver.forks.count == 1)
+    }
+
+    @Test func `however often the queue asks, there are six forks a minute at most`() {
+        var driver = PoolDriver.running()
+        var times: [UInt64] = []
+        for _ in 1...3_000 {
+            driver.now += 100
+            if driver.now % 1_000 == 0 {
+                for name in driver.pool.names { driver.send(.heartbeat(driver.pool[name].key)) }
+            }
+            let before = driver.forks.count
+            driver.send(.askLoad(driver.queueKey))
+            driver.send(.tick)
+            if driver.forks.count > before { times.append(driver.now) }
+            let key = loader(driver)
+            if driver.pool.isCurrent(key) {
+                driver.send(.bundle(key))
+                driver.send(.exited(key, .exited(code: 0)))
+            }
+        }
+        #expect(times.count > 20)
+        for time in times {
+            #expect(times.count { $0 > time && $0 <= time + 60_000 } <= Loading.forksMax)
+        }
+    }
+
+    @Test func `failures in a row come further and further apart`() {
+        var driver = PoolDriver.running()
+        var times: [UInt64] = []
+        while times.count < 5, driver.now < 1_600_000 {
+            driver.send(.askLoad(driver.queueKey))
+            let key = loader(driver)
+            if driver.pool.isCurrent(key) {
+                times.append(driver.now)
+                driver.send(.exited(key, .exited(code: 71)))
+            }
+            driver.pass(milliseconds: 500)
+        }
+        let gaps = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(gaps.count == 4 && zip(gaps.dropFirst(), gaps).allSatisfy { $0 > $1 }, "\(gaps)")
+    }
+
+    @Test func `a fork that the system refuses is told, and the queue may ask again`() {
+        var driver = asked()
+        driver.send(.forkFailed(loader(driver), reason: "no memory"))
+        #expect(driver.pool.loader.state == .empty)
+        driver.pass(milliseconds: 10_000)
+        driver.send(.askLoad(driver.queueKey))
+        #expect(driver.forks.count == 2)
+    }
+
+    @Test func `a loader that hangs is killed after its patience`() {
+        var driver = asked()
+        let key = loader(driver)
+        driver.pass(milliseconds: Loading.patienceMilliseconds - 1_000)
+        #expect(!driver.effects.contains(.kill(key)))
+        driver.pass(milliseconds: 2_000)
+        #expect(driver.effects.contains(.kill(key)))
+        driver.send(.bundle(key))
+        driver.send(.exited(key, .exited(code: 0)))
+        #expect(driver.effects.contains(.dropBundle(key)))
+    }
+
+    @Test(arguments: [PoolSignal.terminate, .quit])
+    func `a stop ends the loader at once and waits for its end`(signal: PoolSignal) {
+        var driver = asked()
+        let key = loader(driver)
+        driver.send(.signal(signal))
+        #expect(driver.effects.contains(.kill(key)))
+        for name in [driver.key(1), driver.key(2), driver.queueKey] {
+            driver.send(.exited(name, .exited(code: 0)))
+        }
+        #expect(driver.pool.phase != .ended)
+        driver.send(.bundle(key))
+        driver.send(.exited(key, .signalled(signal: 9)))
+        #expect(!driver.effects.contains(.adoptBundle(key)))
+        #expect(driver.effects.last?.exitCode == 0)
+    }
+
+    @Test func `while prongd stops no loader is forked`() {
+        var driver = PoolDriver.running()
+        driver.send(.signal(.terminate))
+        driver.send(.askLoad(driver.queueKey))
+        #expect(driver.forks.isEmpty)
+    }
+
+    @Test func `the queue's death while a loader runs costs nothing`() {
+        var driver = asked()
+        let key = loader(driver)
+        driver.die(driver.queueKey)
+        driver.send(.bundle(key))
+        driver.send(.exited(key, .exited(code: 0)))
+        #expect(driver.effects.contains(.adoptBundle(key)))
+    }
+}

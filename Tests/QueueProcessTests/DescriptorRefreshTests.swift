@@ -1,0 +1,52 @@
+// When the queue asks for another loader: at once for a target that is there, then later and later.
+
+import Testing
+
+@testable import QueueProcess
+
+@Suite struct DescriptorRefreshTests {
+    /// The times, looked at once a second, at which the supervisor is asked.
+    private func asked(
+        until end: Int64, stale: (Int64) -> [Int], isReady: (Int, Int64) -> Bool
+    ) -> [Int64] {
+        var refresh = DescriptorRefresh()
+        return stride(from: Int64(0), to: end, by: 1000).filter { now in
+            refresh.isDue(stale: stale(now), isReady: { isReady($0, now) }, now: now)
+        }
+    }
+
+    @Test func `a target that is not ready is not asked`() {
+        #expect(asked(until: 60_000, stale: { _ in [0, 1] }, isReady: { _, _ in false }).isEmpty)
+    }
+
+    @Test func `one that becomes ready is asked at once, then later and later`() {
+        let times = asked(until: 120_000, stale: { _ in [1] }, isReady: { _, now in now >= 3000 })
+        #expect(times == [3000, 8000, 18_000, 38_000, 78_000])
+    }
+
+    @Test func `the wait never grows beyond five minutes`() {
+        let times = asked(until: 4_000_000, stale: { _ in [1] }, isReady: { _, _ in true })
+        let gaps = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(gaps.max() == DescriptorRefresh.maxMilliseconds)
+        #expect(gaps.suffix(5).allSatisfy { $0 == DescriptorRefresh.maxMilliseconds })
+    }
+
+    @Test func `one that went away and comes back is asked at once`() {
+        let times = asked(
+            until: 40_000, stale: { _ in [1] },
+            isReady: { _, now in !(20_000..<25_000).contains(now) })
+        #expect(times == [0, 5000, 15_000, 25_000, 30_000])
+    }
+
+    @Test func `one that has told is not asked again`() {
+        let times = asked(
+            until: 40_000, stale: { now in now < 1000 ? [1] : [] }, isReady: { _, _ in true })
+        #expect(times == [0])
+    }
+
+    @Test func `a target's wait is its own`() {
+        let times = asked(
+            until: 12_000, stale: { _ in [0, 1] }, isReady: { $0 == 0 || $1 >= 7000 })
+        #expect(times == [0, 5000, 7000])
+    }
+}
