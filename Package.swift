@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "Schema", swiftSettings: strict),
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
+        .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: strict),
 
         // libraries with IO
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
@@ -81,8 +82,8 @@ let package = Package(
         .target(
             name: "QueueProcess",
             dependencies: [
-                "Settings", "WireFormat", "Schema", "JobLogic", "JobStorage", "HTTPServer",
-                "Kernel", "Ops", nio("NIOCore"), nio("NIOPosix"),
+                "Settings", "WireFormat", "Schema", "GoogleAPI", "JobLogic", "JobStorage",
+                "HTTPServer", "Kernel", "Ops", nio("NIOCore"), nio("NIOPosix"),
             ],
             swiftSettings: faulty),
         .target(
@@ -121,6 +122,8 @@ let package = Package(
             name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage", "SeededRandom"],
             swiftSettings: strict),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: strict),
+        .testTarget(
+            name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema"], swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
             swiftSettings: strict),

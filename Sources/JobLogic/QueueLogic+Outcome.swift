@@ -28,7 +28,7 @@ extension QueueLogic {
         settle(
             job, acknowledge: LiveJob.Acknowledgement(worker: worker, lease: outcome.lease),
             tokens: tokens,
-            response: outcome.code == StatusCode.ok ? outcome.response : nil)
+            responses: outcome.code == StatusCode.ok ? outcome.responses : nil)
     }
 
     /// A code that our own cancel or cut-off made is not the target's word.

@@ -65,21 +65,25 @@ package final class MethodPolicy: Equatable, Sendable {
     package let jobRetry: RetryPolicy
     package let callRetry: RetryPolicy
     package let safety: Safety
+    /// Nothing: its responses are no pages.
+    package let pages: PageFields?
 
     package init(
-        timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety
+        timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety,
+        pages: PageFields? = nil
     ) {
         self.timeoutMilliseconds = timeoutMilliseconds
         self.jobRetry = jobRetry
         self.callRetry = callRetry
         self.safety = safety
+        self.pages = pages
     }
 
     package static func == (left: MethodPolicy, right: MethodPolicy) -> Bool {
         left === right
             || left.timeoutMilliseconds == right.timeoutMilliseconds
                 && left.jobRetry == right.jobRetry && left.callRetry == right.callRetry
-                && left.safety == right.safety
+                && left.safety == right.safety && left.pages == right.pages
     }
 }
 

@@ -2,6 +2,7 @@
 // retry, and whether a repeat is safe and why. Built once at start from settings and descriptors;
 // only read afterwards.
 
+import GoogleAPI
 import JobLogic
 import Schema
 import Settings
@@ -143,14 +144,15 @@ struct Catalog: Sendable {
             for method in service.methods {
                 methods[method.fullName] = CallableMethod(
                     target: index, descriptor: method,
-                    policy: policy(of: method, at: target, defaults: defaults))
+                    policy: policy(of: method, at: target, schema, defaults: defaults))
             }
         }
         return methods
     }
 
     private static func policy(
-        of method: MethodDescriptor, at target: Settings.Target, defaults: Settings.Defaults
+        of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema,
+        defaults: Settings.Defaults
     ) -> MethodPolicy {
         let configured = target.methodPolicy(service: method.service, method: method.name)
         let timeout =
@@ -161,7 +163,10 @@ struct Catalog: Sendable {
         return MethodPolicy(
             timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry),
             callRetry: RetryPolicy(callRetry),
-            safety: safety(of: method, at: target, hasRetry: configured?.retry != nil))
+            safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
+            pages: PagePlan(method, schema).map {
+                PageFields(requestToken: $0.requestToken, responseToken: $0.responseToken)
+            })
     }
 
     /// INTERFACE 2.3, "Safe".

@@ -8,11 +8,13 @@ import NIOCore
 import Ops
 import Schema
 import Settings
+import WireFormat
 
 extension Service {
     func submission(
         _ options: CallOptions, _ method: CallableMethod, _ requests: [[UInt8]],
-        _ submitter: Submitter, timeoutMilliseconds: Int64?, now: Int64
+        _ submitter: Submitter, timeoutMilliseconds: Int64?, wantsAllPages: Bool = false,
+        now: Int64
     ) -> Submission {
         let target = start.catalog.targets[method.target].name
         let name = method.descriptor.fullName
@@ -25,7 +27,8 @@ extension Service {
             idempotencyKey: options.key, batch: options.batch,
             metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
-            safety: method.policy.safety)
+            safety: method.policy.safety,
+            flags: JobFlags(method.descriptor, wantsAllPages: wantsAllPages))
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
@@ -39,6 +42,15 @@ extension Service {
             preconditionFailure("every target of the settings has its lane from the start")
         }
         return lane
+    }
+}
+
+extension JobFlags {
+    fileprivate init(_ method: MethodDescriptor, wantsAllPages: Bool) {
+        self = []
+        if wantsAllPages { insert(.allPages) }
+        if method.isClientStreaming { insert(.clientStreams) }
+        if method.isServerStreaming { insert(.serverStreams) }
     }
 }
 
@@ -69,10 +81,12 @@ struct JobParser {
             throw ConnectError(error)
         }
         let method = try find(envelope)
-        let wire = try request(envelope, text, method)
+        if envelope.wantsAllPages { try method.checkPages("pages") }
+        let messages = try requests(envelope, text, method)
         return service.submission(
-            envelope.options, method, [wire], submitter,
-            timeoutMilliseconds: envelope.options.timeoutMilliseconds, now: now)
+            envelope.options, method, messages, submitter,
+            timeoutMilliseconds: envelope.options.timeoutMilliseconds,
+            wantsAllPages: envelope.wantsAllPages, now: now)
     }
 
     private mutating func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {
@@ -86,27 +100,59 @@ struct JobParser {
         } catch {
             throw ConnectError(error, method: envelope.method)
         }
-        guard method.descriptor.isUnary else {
-            throw ConnectError(
-                .unimplemented, "streaming calls are not available in this version of prong")
-        }
         last = (envelope.method, envelope.options.target, method)
         return method
     }
 
-    private func request(
+    /// A client's stream may be given as one message: it is a stream of one.
+    private func requests(
         _ envelope: JobEnvelope, _ text: UnsafeRawBufferPointer, _ method: CallableMethod
-    ) throws(ConnectError) -> [UInt8] {
+    ) throws(ConnectError) -> [[UInt8]] {
         let schema = service.start.catalog.schema(ofTarget: method.target)
-        guard let range = envelope.request else {
-            return try binary(envelope, schema, method.descriptor)
+        if let ranges = envelope.requests {
+            return try list(ranges, text, schema, method.descriptor)
         }
+        guard let range = envelope.request else {
+            return [try binary(envelope, schema, method.descriptor)]
+        }
+        return [try encode(range, text, schema, method.descriptor, path: "request")]
+    }
+
+    private func list(
+        _ ranges: [Range<Int>], _ text: UnsafeRawBufferPointer, _ schema: Schema,
+        _ method: MethodDescriptor
+    ) throws(ConnectError) -> [[UInt8]] {
+        guard method.isClientStreaming else {
+            throw ConnectError(
+                .invalidArgument,
+                "requests: `\(method.fullName)` takes one message: give it as `request`")
+        }
+        let bytesMax = service.start.settings.listen.maxRequestBytes
+        var bytes = 0
+        var messages: [[UInt8]] = []
+        for (place, range) in ranges.enumerated() {
+            let message = try encode(range, text, schema, method, path: "requests[\(place)]")
+            bytes += Chunk.cost(ofBytes: message.count)
+            guard bytes <= bytesMax else {
+                throw ConnectError(
+                    .resourceExhausted,
+                    "requests: are together over `listen.max_request`, each message counted with"
+                        + " \(Chunk.messageOverheadBytes) bytes more", status: 413)
+            }
+            messages.append(message)
+        }
+        return messages
+    }
+
+    private func encode(
+        _ range: Range<Int>, _ text: UnsafeRawBufferPointer, _ schema: Schema,
+        _ method: MethodDescriptor, path: String
+    ) throws(ConnectError) -> [UInt8] {
         do throws(TranscodeError) {
             var wire: [UInt8] = []
             wire.reserveCapacity(range.count)
             try schema.encode(
-                json: text, range: range, as: method.descriptor.input, path: "request",
-                into: &wire)
+                json: text, range: range, as: method.input, path: path, into: &wire)
             return wire
         } catch {
             throw ConnectError(error)

@@ -6,7 +6,7 @@ import Glibc
 final class ExampleService {
     let server: Server
     let ledger: Ledger
-    private var timers = Timers()
+    var timers = Timers()
 
     /// Streams of this service send at most so many messages; enough for any test.
     private static let expandMax: UInt64 = 10_000_000
@@ -19,6 +19,7 @@ final class ExampleService {
         for name in ["Fail", "FailSafe"] { unary(name, fail) }
         for name in ["Cut", "CutSafe"] { unary(name, cut) }
         unary("Count", count)
+        for name in ["List", "ListUnsafe"] { unary(name, list) }
         server.handle(path("Collect"), collect)
         server.handle(path("Expand"), expand)
         server.handle(path("Chat"), chat)
@@ -181,7 +182,11 @@ final class ExampleService {
         let number = min(request.times, Self.expandMax) - left + 1
         let message = Responses.said(request.text, key: request.key, count: number)
         call.send(message) { [self] call, isSent in
-            guard isSent else { return call.finish(.cancelled) }
+            guard isSent else {
+                ledger.note("cancelled", of: request.key)
+                return call.finish(.cancelled)
+            }
+            ledger.note("sent", of: request.key)
             guard request.intervalMilliseconds > 0, left > 1 else {
                 return expandNext(call, request, left: left - 1)
             }

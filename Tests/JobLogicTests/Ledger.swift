@@ -68,7 +68,7 @@ struct Ledger {
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
         case .commitWanted, .fetch, .load, .promote, .findOverdue, .send, .acknowledge, .cancel,
-            .replace, .settled, .observed:
+            .replace, .settled, .observed, .streamed, .window:
             break
         }
     }

@@ -101,7 +101,7 @@ extension QueueWorld {
             return Outcome(lease: lease, code: StatusCode.cancelled)
         }
         switch random.index(20) {
-        case 0..<11: return Outcome(lease: lease, code: StatusCode.ok, response: [7])
+        case 0..<11: return Outcome(lease: lease, code: StatusCode.ok, responses: [[7]])
         case 11, 12: return Outcome(lease: lease, code: StatusCode.unavailable)
         case 13: return Outcome(lease: lease, code: StatusCode.deadlineExceeded)
         case 14:

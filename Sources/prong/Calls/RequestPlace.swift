@@ -7,6 +7,7 @@ struct RequestPlace {
     let prefix: String
 
     static let json = RequestPlace(prefix: "{\"request\":")
+    static let jsonList = RequestPlace(prefix: "{\"requests\":")
     static let base64 = RequestPlace(prefix: "{\"requestBase64\":\"")
 
     /// An error's JSON with its message as it is meant for whoever gave the request.

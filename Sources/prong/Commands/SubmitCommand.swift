@@ -12,6 +12,10 @@ struct SubmitCommand: ParsableCommand {
               prong submit Mail/Send @mail.json --delay 10m --key mail-17
               id=$(prong submit Report/Make '{}') && prong wait "$id"
 
+            A method that takes a stream gets its messages as a list:
+
+              prong submit Numbers/Sum '[{"n":1},{"n":2}]'
+
             If the connection breaks before the id came, the job may have been accepted: submit \
             it again with the same --key and it is made once.
             """)
@@ -31,7 +35,7 @@ struct SubmitCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let beginning = try jobBeginning()
+        let (place, beginning) = try jobBeginning()
         let client = socket.client()
         let response = try client.exchange(
             methodText: called.method,
@@ -47,13 +51,12 @@ struct SubmitCommand: ParsableCommand {
         try printLines([printable(id)])
     }
 
-    private var place: RequestPlace { options.binary ? .base64 : .json }
-
-    /// The job's beginning, up to the end of its request.
-    private func jobBeginning() throws(Failure) -> [UInt8] {
+    /// The job's beginning, up to the end of its request. No message is a list in JSON, but
+    /// google.protobuf's ListValue and Value, which no method takes by itself: a list is a stream.
+    private func jobBeginning() throws(Failure) -> (RequestPlace, [UInt8]) {
         if options.binary {
             let text = Base64.encode(try RequestInput.read(given.request))
-            return Array("\(place.prefix)\(text)\"".utf8)
+            return (.base64, Array("\(RequestPlace.base64.prefix)\(text)\"".utf8))
         }
         let text = try RequestInput.readJSONText(given.request)
         do {
@@ -62,7 +65,9 @@ struct SubmitCommand: ParsableCommand {
             throw Failure(
                 .refused, "the request is no JSON: \(error.problem) at byte \(error.offset + 1)")
         }
-        return Array(place.prefix.utf8) + text
+        let isList = text.first { $0 != 0x20 && !(0x09...0x0d).contains($0) } == UInt8(ascii: "[")
+        let place = isList ? RequestPlace.jsonList : .json
+        return (place, Array(place.prefix.utf8) + text)
     }
 
     private func job(_ name: MethodName, _ beginning: [UInt8]) -> Request {
