@@ -248,11 +248,14 @@ extension QueueLogic {
     private mutating func endByClock(_ call: DirectCall) {
         let wasRunning = if case .running = call.phase { true } else { false }
         abandon(call.token)
-        end(
-            call.token, call.order, .deadlineExceeded,
-            wasRunning
-                ? "the deadline passed and the worker did not answer: the call may have happened"
-                : "the deadline passed before the call could be made")
+        var message = "the deadline passed before the call could be made"
+        if wasRunning {
+            message =
+                call.hasStreamed
+                ? "the deadline passed before all of the stream was taken"
+                : "the deadline passed and the worker did not answer: the call may have happened"
+        }
+        end(call.token, call.order, .deadlineExceeded, message)
     }
 
     /// Looks through all calls, so it is asked at a tick only; between ticks `directWake` sinks.

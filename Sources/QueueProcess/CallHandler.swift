@@ -1,6 +1,6 @@
 // `POST /package.Service/Method`: a Connect unary call, or one whose server streams, answered line
-// by line. Direct unless the caller asks for a durable one; either way the caller's connection waits,
-// and going away means what INTERFACE 2.2 says.
+// by line. Direct unless the caller asks for a durable one; either way the caller's connection
+// waits, and going away means what INTERFACE 2.2 says.
 
 import Glibc
 import HTTPServer

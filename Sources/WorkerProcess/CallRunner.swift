@@ -49,7 +49,9 @@ final class CallRunner {
                 outcome.startedAtMilliseconds = startedAt
                 outcome.durationNanoseconds = duration
                 ended.append(EndedCall(number: number, outcome: outcome))
-                tell(path, result.end, duration)
+                tell(path, outcome, duration)
+                let account = result.end.errorText
+                if !account.isEmpty { log.debug("\(path): \(account)") }
             }
         } catch {
             ended.append(EndedCall(number: number, outcome: CallOutcome(ticket, error)))
@@ -61,7 +63,7 @@ final class CallRunner {
     ) {
         let startedAt = Int64(Clock.wallMilliseconds())
         let began = Clock.monotonicNanoseconds()
-        let order = LongOrder(
+        let call = LongOrder(
             order: order, extent: extent, channel: channel, responseBytesMax: responseBytesMax,
             metadata: { [clients] in clients.metadata(for: order) },
             onMessage: { [self] in streamed.append((number, $0)) },
@@ -71,10 +73,11 @@ final class CallRunner {
                 outcome.startedAtMilliseconds = startedAt
                 outcome.durationNanoseconds = Clock.monotonicNanoseconds() - began
                 ended.append(EndedCall(number: number, outcome: outcome))
+                tell(order.path, outcome, outcome.durationNanoseconds)
             })
-        let call: any LongCall = extent.pages.map { PageRun(order, $0) } ?? StreamRun(order)
-        long[number] = call
-        call.start()
+        let run: any LongCall = extent.pages.map { PageRun(call, $0) } ?? StreamRun(call)
+        long[number] = run
+        run.start()
     }
 
     func cancel(_ number: CallNumber) {
@@ -101,13 +104,12 @@ final class CallRunner {
         return notStarted
     }
 
-    private func tell(_ path: String, _ end: CallEnd, _ nanoseconds: UInt64) {
-        if nanoseconds > slowNanoseconds {
-            log.notice(
-                "\(path) took \(nanoseconds / 1_000_000) ms (\(end.status)) at \(end.peer)",
-                cause: "slow \(path)")
-        }
-        if !end.errorText.isEmpty { log.debug("\(path): \(end.errorText)") }
+    private func tell(_ path: String, _ outcome: CallOutcome, _ nanoseconds: UInt64) {
+        guard nanoseconds > slowNanoseconds else { return }
+        let status = CallStatus(number: outcome.code)
+        log.notice(
+            "\(path) took \(nanoseconds / 1_000_000) ms (\(status)) at \(outcome.peer)",
+            cause: "slow \(path)")
     }
 }
 

@@ -181,6 +181,24 @@ struct StreamedCallTests {
         }
     }
 
+    @Test func `a stream that prong's end cuts off says so in its last line`() throws {
+        try withPool(change: { $0.worker = "drain_timeout = \"200ms\"" }) { daemon, _ in
+            let connection = try begin(
+                daemon, ["text": "x", "times": 100_000, "intervalMilliseconds": 20])
+            defer { connection.close() }
+            _ = try connection.readHead()
+            #expect(try connection.readBodyPart() != nil)
+            try #require(daemon.process).signal(SIGTERM)
+            var rest = ""
+            while let part = try connection.readBodyPart() {
+                rest += String(decoding: part, as: UTF8.self)
+            }
+            let last = try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
+            #expect(last["error"]["code"] == "unavailable", "\(rest)")
+            #expect(try #require(daemon.process).wait() == .exited(0))
+        }
+    }
+
     @Test func `a durable streaming call collects, and answers in lines`() throws {
         try withPool { daemon, server in
             let key = unique("durable")

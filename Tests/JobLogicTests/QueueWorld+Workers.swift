@@ -116,6 +116,17 @@ extension QueueWorld {
         }
     }
 
+    /// A message of a direct call goes out, and maybe its caller takes one.
+    func streamSomething(_ index: Int) {
+        let direct = workers[index].running.filter(\.isDirect)
+        if let lease = direct.randomElement(using: &random), workers[index].isLinked {
+            workers[index].outbox.append(.streamed(workers[index].identity, lease, [1]))
+        }
+        if random.chance(50), let token = openCalls.randomElement(using: &random) {
+            handle(.grant(token, bytes: 9))
+        }
+    }
+
     func toggleReady(_ index: Int) {
         workers[index].readyTargets.formSymmetricDifference([random.index(3)])
         workers[index].tellTargets()
