@@ -146,6 +146,9 @@ enum Descriptors {
                 FieldDescription(2, "times", .uint32),
                 FieldDescription(3, "key", .string),
                 FieldDescription(4, "interval_milliseconds", .uint32),
+                FieldDescription(5, "code", .int32),
+                FieldDescription(6, "fail_first", .uint32),
+                FieldDescription(7, "trailer", .string),
             ])
     }
 
@@ -160,6 +163,7 @@ enum Descriptors {
                 FieldDescription(5, "repeats", .bool),
                 FieldDescription(6, "item_bytes", .uint32),
                 FieldDescription(7, "delay_milliseconds", .uint32),
+                FieldDescription(8, "fail_at", .uint32),
             ])
     }
 

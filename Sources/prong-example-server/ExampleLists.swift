@@ -10,7 +10,10 @@ extension ExampleService {
         _ call: ServerCall, _ method: String, _ message: [UInt8]
     ) throws(WireError) {
         let request = try ListRequest(message)
-        ledger.note(method: method, key: request.key)
+        let count = ledger.note(method: method, key: request.key)
+        guard request.failAt == 0 || count != request.failAt else {
+            return call.finish(.unavailable, "as asked")
+        }
         let response = page(request)
         guard request.delayMilliseconds > 0 else { return call.finish(.ok, response: response) }
         let due = CompletionQueue.now() + request.delayMilliseconds * 1_000_000
@@ -44,6 +47,7 @@ struct ListRequest {
     var repeats = false
     var itemBytes: UInt64 = 0
     var delayMilliseconds: UInt64 = 0
+    var failAt: UInt64 = 0
 
     init(_ message: [UInt8]) throws(WireError) {
         var reader = WireReader(message)
@@ -56,6 +60,7 @@ struct ListRequest {
             case 5: repeats = field.number64 != 0
             case 6: itemBytes = min(field.number64 ?? 0, 1 << 20)
             case 7: delayMilliseconds = min(field.number64 ?? 0, UInt64(UInt32.max))
+            case 8: failAt = field.number64 ?? 0
             default: continue
             }
         }

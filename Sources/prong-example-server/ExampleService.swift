@@ -168,8 +168,9 @@ final class ExampleService {
     private func expand(_ call: ServerCall) {
         call.receive { [self] call, message in
             do throws(WireError) {
-                let request = try ExpandRequest(message ?? [])
-                ledger.note(method: "Expand", key: request.key)
+                var request = try ExpandRequest(message ?? [])
+                let count = ledger.note(method: "Expand", key: request.key)
+                if request.failFirst > 0, count > request.failFirst { request.code = 0 }
                 expandNext(call, request, left: min(request.times, Self.expandMax))
             } catch {
                 Self.refuse(call, error)
@@ -178,7 +179,12 @@ final class ExampleService {
     }
 
     private func expandNext(_ call: ServerCall, _ request: ExpandRequest, left: UInt64) {
-        guard left > 0 else { return call.finish(.ok) }
+        guard left > 0 else {
+            let trailers = [MetadataField("x-trailer", request.trailer)]
+            return call.finish(
+                CallStatus(number: request.code), request.code == 0 ? "" : "as asked",
+                trailers: request.trailer.isEmpty ? [] : trailers)
+        }
         let number = min(request.times, Self.expandMax) - left + 1
         let message = Responses.said(request.text, key: request.key, count: number)
         call.send(message) { [self] call, isSent in

@@ -76,6 +76,24 @@ struct PageTests {
         }
     }
 
+    @Test func `a page that fails is followed by the whole list once more`() throws {
+        try withPool { daemon, server in
+            for isJob in [false, true] {
+                let key = unique("retry")
+                let request: JSON = ["total": 25, "failAt": 2, "key": .string(key)]
+                let list: JSON
+                if isJob {
+                    let id = try daemon.submit("List", request, ["pages": "all"])
+                    list = try daemon.job(id, wait: "30s")["response"]
+                } else {
+                    list = try daemon.call("List", request, headers: [allPages]).json()
+                }
+                #expect(list["items"] == items(0..<25), "\(list.text)")
+                #expect(server.calls(holding: key) == 5, "one, the one that failed, and three")
+            }
+        }
+    }
+
     @Test func `a server whose tokens never end is left`() throws {
         try withPool { daemon, server in
             let key = unique("again")

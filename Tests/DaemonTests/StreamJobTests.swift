@@ -120,6 +120,50 @@ struct StreamJobTests {
         }
     }
 
+    @Test func `a stream goes on while the queue is replaced, and is made once`() throws {
+        try withPool { daemon, server in
+            let key = unique("queue")
+            let id = try daemon.submit(
+                "Expand",
+                ["text": "x", "times": 40, "intervalMilliseconds": 50, "key": .string(key)])
+            try daemon.job(id, reaches: "running")
+            let queue = try daemon.queuePid()
+            kill(queue, SIGKILL)
+            try daemon.expectQueueReplaced(queue)
+            let job = try daemon.job(id, reaches: "succeeded")
+            #expect(job["responses"].array.count == 40)
+            #expect(server.calls(holding: key) == 1)
+        }
+    }
+
+    @Test func `a cancelled stream is cancelled at the server`() throws {
+        try withPool { daemon, _ in
+            let key = unique("cancel")
+            let id = try daemon.submit(
+                "Expand",
+                [
+                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
+                    "key": .string(key),
+                ])
+            try eventuallyTrue("the stream flows") {
+                try daemon.call("Count").json()["counts"]["\(key)/sent"].int ?? 0 > 2
+            }
+            #expect(try daemon.request("DELETE", "/v1/jobs/\(id)").status == 200)
+            #expect(try daemon.job(id)["state"] == "cancelled")
+            try eventuallyTrue("the server hears of it") { try cancelled(daemon, key) == 1 }
+        }
+    }
+
+    @Test func `a stream that ends badly keeps nothing but its error`() throws {
+        try withPool { daemon, _ in
+            let id = try daemon.submit("Expand", ["text": "x", "times": 2, "code": 7])
+            let job = try daemon.job(id, wait: "30s")
+            #expect(job["state"] == "failed")
+            #expect(job["error"]["code"] == "permission_denied")
+            #expect(job["responses"].isNull)
+        }
+    }
+
     @Test func `requests that do not fit are refused with their place`() throws {
         try withPool(change: { $0.listen = "max_request = \"64KiB\"" }) { daemon, _ in
             expectRefusal(
@@ -150,6 +194,17 @@ struct StreamJobTests {
                 body: Array(body.utf8))
             let jobs = try answer.lines().sorted { $0["line"].int ?? 0 < $1["line"].int ?? 0 }
             #expect(jobs.map { $0["responses"] } == [[["text": "a"]], []], "\(answer)")
+        }
+    }
+
+    @Test func `prong maps lines that are lists`() throws {
+        try withPool { daemon, _ in
+            let done = try daemon.prong(
+                "map", "Chat", input: "[{\"text\":\"a\"},{}]\n[]\n[{\"text\":1}]\n")
+            let results = done.output.split(separator: "\n").map(String.init)
+            #expect(results.prefix(2) == ["[{\"text\":\"a\"},{}]", "[]"], "\(done.output)")
+            #expect(results.last?.contains("(column 10)") == true, "\(done.output)")
+            #expect(done.code == 1)
         }
     }
 

@@ -47,6 +47,52 @@ struct StreamedCallTests {
         }
     }
 
+    @Test func `a stream ends with its trailers, or with its error and its place in it`() throws {
+        try withPool(lines: "idempotent = [\"*/Expand\"]") { daemon, server in
+            let connection = try daemon.connect()
+            defer { connection.close() }
+            // one after the other on one connection
+            for code in [0, 7, 14] {
+                let key = unique("end")
+                let request: JSON = [
+                    "text": "x", "times": 2, "code": JSON(integerLiteral: code), "trailer": "t",
+                    "key": .string(key),
+                ]
+                let answer = try connection.request(
+                    "POST", "/\(ExampleServer.service)/Expand",
+                    headers: [lines, ("Content-Type", "application/json")],
+                    body: Array(request.text.utf8))
+                #expect(answer.status == 200)
+                let all = try answer.lines()
+                #expect(all.count == 3, "\(answer)")
+                if code == 0 {
+                    #expect(all[2] == ["end": ["trailers": ["x-trailer": "t"]]])
+                } else {
+                    let name = code == 7 ? "permission_denied" : "unavailable"
+                    #expect(all[2]["error"] == ["code": .string(name), "message": "as asked"])
+                }
+                #expect(server.calls(holding: key) == 1, "no second time after a message")
+            }
+        }
+    }
+
+    @Test func `a stream that fails before its first message is made again where that is safe`()
+        throws
+    {
+        try withPool(lines: "idempotent = [\"*/Expand\"]") { daemon, server in
+            let key = unique("first")
+            let failing: JSON = [
+                "times": 0, "code": 14, "failFirst": 2, "key": .string(key),
+            ]
+            let answer = try expand(daemon, failing)
+            #expect(try answer.lines() == [["end": ["trailers": [:]]]], "\(answer)")
+            #expect(server.calls(holding: key) == 3)
+            let final = try expand(daemon, ["times": 0, "code": 5])
+            #expect(final.status == 200)
+            #expect(try final.lines().map { $0["error"]["code"] } == ["not_found"])
+        }
+    }
+
     @Test func `messages come as the server sends them, long before the end`() throws {
         try withPool { daemon, _ in
             let key = unique("live")

@@ -51,8 +51,7 @@ struct SubmitCommand: ParsableCommand {
         try printLines([printable(id)])
     }
 
-    /// The job's beginning, up to the end of its request. No message is a list in JSON, but
-    /// google.protobuf's ListValue and Value, which no method takes by itself: a list is a stream.
+    /// The job's beginning, up to the end of its request.
     private func jobBeginning() throws(Failure) -> (RequestPlace, [UInt8]) {
         if options.binary {
             let text = Base64.encode(try RequestInput.read(given.request))
@@ -65,8 +64,7 @@ struct SubmitCommand: ParsableCommand {
             throw Failure(
                 .refused, "the request is no JSON: \(error.problem) at byte \(error.offset + 1)")
         }
-        let isList = text.first { $0 != 0x20 && !(0x09...0x0d).contains($0) } == UInt8(ascii: "[")
-        let place = isList ? RequestPlace.jsonList : .json
+        let place = RequestPlace.of(json: text)
         return (place, Array(place.prefix.utf8) + text)
     }
 
