@@ -103,9 +103,11 @@ struct CallRequest {
     }
 
     private mutating func readShape(_ head: RequestHead) throws(ConnectError) {
-        acceptsLines = head.headers.list("Accept").contains { element in
-            let type = element.split(separator: ";", maxSplits: 1).first
-            return type?.trimmingSpaces().lowercased() == StreamLines.contentType
+        if head.headers.contains("Accept") {
+            acceptsLines = head.headers.list("Accept").contains { element in
+                let type = element.split(separator: ";", maxSplits: 1).first
+                return type?.trimmingSpaces().lowercased() == StreamLines.contentType
+            }
         }
         guard let pages = head.headers["Prong-Pages"], !pages.isEmpty else { return }
         guard pages.lowercased() == "all" else {

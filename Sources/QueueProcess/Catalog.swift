@@ -12,8 +12,14 @@ final class CallableMethod: Sendable {
     let target: Int
     let descriptor: MethodDescriptor
     let policy: MethodPolicy
+    /// Which sides stream, as jobs keep it.
+    let flags: JobFlags
 
     init(target: Int, descriptor: MethodDescriptor, policy: MethodPolicy) {
+        var flags: JobFlags = []
+        if descriptor.isClientStreaming { flags.insert(.clientStreams) }
+        if descriptor.isServerStreaming { flags.insert(.serverStreams) }
+        self.flags = flags
         self.target = target
         self.descriptor = descriptor
         self.policy = policy

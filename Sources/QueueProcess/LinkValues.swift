@@ -22,7 +22,7 @@ extension CallOrder {
 }
 
 extension CallExtent {
-    init(_ dispatch: Dispatch) {
+    convenience init(_ dispatch: Dispatch) {
         let form = dispatch.form
         let timeout = UInt64(clamping: form.pageTimeoutMilliseconds)
         self.init(

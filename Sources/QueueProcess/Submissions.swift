@@ -28,7 +28,7 @@ extension Service {
             metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
             safety: method.policy.safety,
-            flags: JobFlags(method.descriptor, wantsAllPages: wantsAllPages))
+            flags: wantsAllPages ? method.flags.union(.allPages) : method.flags)
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
@@ -42,15 +42,6 @@ extension Service {
             preconditionFailure("every target of the settings has its lane from the start")
         }
         return lane
-    }
-}
-
-extension JobFlags {
-    fileprivate init(_ method: MethodDescriptor, wantsAllPages: Bool) {
-        self = []
-        if wantsAllPages { insert(.allPages) }
-        if method.isClientStreaming { insert(.clientStreams) }
-        if method.isServerStreaming { insert(.serverStreams) }
     }
 }
 
@@ -109,29 +100,30 @@ struct JobParser {
         _ envelope: JobEnvelope, _ text: UnsafeRawBufferPointer, _ method: CallableMethod
     ) throws(ConnectError) -> [[UInt8]] {
         let schema = service.start.catalog.schema(ofTarget: method.target)
-        if let ranges = envelope.requests {
-            return try list(ranges, text, schema, method.descriptor)
-        }
+        if let ranges = envelope.requests { return try list(ranges, text, schema, method) }
         guard let range = envelope.request else {
             return [try binary(envelope, schema, method.descriptor)]
         }
-        return [try encode(range, text, schema, method.descriptor, path: "request")]
+        return [
+            try encode(range, text, schema, method.descriptor.input, path: "request")
+        ]
     }
 
     private func list(
         _ ranges: [Range<Int>], _ text: UnsafeRawBufferPointer, _ schema: Schema,
-        _ method: MethodDescriptor
+        _ method: CallableMethod
     ) throws(ConnectError) -> [[UInt8]] {
-        guard method.isClientStreaming else {
+        guard method.flags.contains(.clientStreams) else {
             throw ConnectError(
                 .invalidArgument,
-                "requests: `\(method.fullName)` takes one message: give it as `request`")
+                "requests: `\(method.descriptor.fullName)` takes one message: give it as `request`")
         }
         let bytesMax = service.start.settings.listen.maxRequestBytes
         var bytes = 0
         var messages: [[UInt8]] = []
         for (place, range) in ranges.enumerated() {
-            let message = try encode(range, text, schema, method, path: "requests[\(place)]")
+            let message = try encode(
+                range, text, schema, method.descriptor.input, path: "requests[\(place)]")
             bytes += Chunk.cost(ofBytes: message.count)
             guard bytes <= bytesMax else {
                 throw ConnectError(
@@ -146,13 +138,13 @@ struct JobParser {
 
     private func encode(
         _ range: Range<Int>, _ text: UnsafeRawBufferPointer, _ schema: Schema,
-        _ method: MethodDescriptor, path: String
+        _ message: MessageHandle, path: String
     ) throws(ConnectError) -> [UInt8] {
         do throws(TranscodeError) {
             var wire: [UInt8] = []
             wire.reserveCapacity(range.count)
             try schema.encode(
-                json: text, range: range, as: method.input, path: path, into: &wire)
+                json: text, range: range, as: message, path: path, into: &wire)
             return wire
         } catch {
             throw ConnectError(error)

@@ -1,16 +1,16 @@
 // What a call of several messages, or of several pages, has beyond a unary one; and how much of its
 // responses may be on the way at once. Plain values: a worker knows no descriptors.
 
-/// Missing for a unary call of one page, which is the hot path.
-package struct CallExtent: Equatable, Sendable {
-    package var clientStreams: Bool
-    package var serverStreams: Bool
+/// Missing for a unary call of one page, which is the hot path and pays for a pointer only.
+package final class CallExtent: Equatable, Sendable {
+    package let clientStreams: Bool
+    package let serverStreams: Bool
     /// All messages of a call whose client streams; `CallOrder.request` is empty then.
-    package var requests: [[UInt8]]
+    package let requests: [[UInt8]]
     /// Responses are sent as chunks as they come: so many bytes until a window follows. Nothing:
     /// they are collected in the outcome.
-    package var window: UInt32?
-    package var pages: PageOrder?
+    package let window: UInt32?
+    package let pages: PageOrder?
 
     package init(
         clientStreams: Bool = false, serverStreams: Bool = false, requests: [[UInt8]] = [],
@@ -21,6 +21,13 @@ package struct CallExtent: Equatable, Sendable {
         self.requests = requests
         self.window = window
         self.pages = pages
+    }
+
+    package static func == (left: CallExtent, right: CallExtent) -> Bool {
+        left === right
+            || left.clientStreams == right.clientStreams
+                && left.serverStreams == right.serverStreams && left.requests == right.requests
+                && left.window == right.window && left.pages == right.pages
     }
 }
 

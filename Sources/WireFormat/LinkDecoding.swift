@@ -190,9 +190,12 @@ extension CallOrder {
 }
 
 extension CallExtent {
-    fileprivate init(_ reader: FieldReader) throws(FieldError) {
+    fileprivate convenience init(_ reader: FieldReader) throws(FieldError) {
         var reader = reader
-        self.init()
+        var (clientStreams, serverStreams) = (false, false)
+        var requests: [[UInt8]] = []
+        var window: UInt32?
+        var pages: PageOrder?
         while let field = try reader.next() {
             switch field.number {
             case 1: clientStreams = try reader.flag(field)
@@ -203,6 +206,9 @@ extension CallExtent {
             case _: break
             }
         }
+        self.init(
+            clientStreams: clientStreams, serverStreams: serverStreams, requests: requests,
+            window: window, pages: pages)
     }
 }
 
