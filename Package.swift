@@ -121,9 +121,15 @@ let package = Package(
         .testTarget(
             name: "JobLogicTests", dependencies: ["JobLogic", "JobStorage", "SeededRandom"],
             swiftSettings: strict),
-        .testTarget(name: "SchemaTests", dependencies: ["Schema"], swiftSettings: strict),
+        .target(
+            name: "DescriptorBytes", dependencies: ["Schema"], path: "Tests/DescriptorBytes",
+            swiftSettings: strict),
         .testTarget(
-            name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema"], swiftSettings: strict),
+            name: "SchemaTests", dependencies: ["Schema", "DescriptorBytes"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema", "DescriptorBytes"],
+            swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
             swiftSettings: strict),

@@ -19,7 +19,7 @@ package struct PagePlan: Equatable, Sendable {
         let response = schema.fields(of: method.output)
         guard let token = PagePlan.text("page_token", in: request),
             let next = PagePlan.text("next_page_token", in: response),
-            request.contains(where: PagePlan.isPageSize),
+            request.contains(where: { PagePlan.isPageSize($0, schema) }),
             let items = response.first(where: { $0.isRepeated })
         else { return nil }
         requestToken = token.number
@@ -27,12 +27,12 @@ package struct PagePlan: Equatable, Sendable {
         self.items = items.number
     }
 
-    private static func text(_ name: String, in fields: [FieldFacts]) -> FieldFacts? {
+    private static func text(_ name: String, in fields: [FieldInfo]) -> FieldInfo? {
         fields.first { $0.name == name && $0.type == .string && !$0.isRepeated }
     }
 
     /// A whole number; or, as in older APIs, one in a wrapper message.
-    private static func isPageSize(_ field: FieldFacts) -> Bool {
+    private static func isPageSize(_ field: FieldInfo, _ schema: Schema) -> Bool {
         guard field.name == "page_size" || field.name == "max_results", !field.isRepeated else {
             return false
         }
@@ -41,8 +41,8 @@ package struct PagePlan: Equatable, Sendable {
             .sfixed64:
             return true
         case .message:
-            return field.messageName == "google.protobuf.Int32Value"
-                || field.messageName == "google.protobuf.UInt32Value"
+            let name = field.message.map { schema.name(of: $0) }
+            return name == "google.protobuf.Int32Value" || name == "google.protobuf.UInt32Value"
         case .double, .float, .bool, .string, .group, .bytes, .enumeration:
             return false
         }

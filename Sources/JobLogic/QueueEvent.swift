@@ -213,6 +213,8 @@ package struct Dispatch: Sendable {
     /// One message, but where the client streams.
     package var requests: [[UInt8]]
     package var form: CallForm
+    /// The worker says at the call which client makes it, as Google's own do.
+    package var isGoogle = false
 }
 
 package struct SettledJob {

@@ -169,7 +169,7 @@ extension QueueLogic {
         guard let target = lanes.target(of: order.lane) else {
             preconditionFailure("a lane without a target dispatches nothing")
         }
-        let timeout = order.timeoutMilliseconds ?? job.policy?.timeoutMilliseconds ?? 0
+        let timeout = attemptTimeout(of: job)
         let form = order.form(job.policy, timeoutMilliseconds: timeout)
         // of pages each has its own
         let hasDeadline = timeout > 0 && form.pages == nil
@@ -179,6 +179,19 @@ extension QueueLogic {
                 lease: lease, target: target, method: order.method,
                 deadlineMonotonicNanoseconds: deadline, metadata: order.metadata,
                 requests: job.requests, form: form))
+    }
+
+    /// Where a total time bounds a method's attempts, each gets what is left of it; a moment before
+    /// its end the whole once more, as Google's clients do (google-api-core, `timeout.py`).
+    private func attemptTimeout(of job: LiveJob) -> Int64 {
+        let order = job.job.order
+        if let own = order.timeoutMilliseconds { return own }
+        let whole = job.policy?.timeoutMilliseconds ?? 0
+        guard job.policy?.jobRetry.totalMilliseconds != nil,
+            let expiry = order.expiresAtMilliseconds
+        else { return whole }
+        let left = expiry - now.wallMilliseconds
+        return left < 1000 ? whole : min(whole, left)
     }
 
     private mutating func send(_ number: UInt64, on lane: LaneID, to worker: WorkerIdentity) {

@@ -21,6 +21,14 @@ package struct RetryPolicy: Equatable, Sendable {
     package var multiplier: Double
     /// One bit per gRPC code.
     package var codes: UInt32
+    /// No count of attempts ends it but this time from its start, as Google's clients have it; nil:
+    /// `attempts` do.
+    package var totalMilliseconds: Int64?
+    /// Back-offs are spread over the whole wait, not over its second half.
+    package var isSpreadWide = false
+
+    /// What `attempts` is where only time counts.
+    package static let unlimited = Int32.max
 
     package init(
         attempts: Int32, initialMilliseconds: Int64, maxMilliseconds: Int64, multiplier: Double,
@@ -38,8 +46,8 @@ package struct RetryPolicy: Equatable, Sendable {
     }
 
     /// How long to wait before the next attempt: `initial × multiplier^(made − 1)`, at most `max`,
-    /// of which a random part between the half and the whole, so that jobs that failed together do
-    /// not come back together.
+    /// of which a random part between the half and the whole (wide: between nothing and the whole),
+    /// so that jobs that failed together do not come back together.
     /// - Parameters:
     ///   - made: attempts already made, from 1.
     ///   - random: any 64 bits.
@@ -52,7 +60,8 @@ package struct RetryPolicy: Equatable, Sendable {
             step += 1
         }
         ceiling = min(ceiling, Double(maxMilliseconds))
-        let fraction = 0.5 + Double(random >> 11) / Double(1 << 53) / 2
+        let part = Double(random >> 11) / Double(1 << 53)
+        let fraction = isSpreadWide ? part : 0.5 + part / 2
         return max(1, Int64(ceiling * fraction))
     }
 }

@@ -14,8 +14,12 @@ final class CallableMethod: Sendable {
     let policy: MethodPolicy
     /// Which sides stream, as jobs keep it.
     let flags: JobFlags
+    /// What a generated client adds to each call; nil: nothing.
+    let extras: CallExtras?
 
-    init(target: Int, descriptor: MethodDescriptor, policy: MethodPolicy) {
+    init(
+        target: Int, descriptor: MethodDescriptor, policy: MethodPolicy, extras: CallExtras? = nil
+    ) {
         var flags: JobFlags = []
         if descriptor.isClientStreaming { flags.insert(.clientStreams) }
         if descriptor.isServerStreaming { flags.insert(.serverStreams) }
@@ -23,6 +27,7 @@ final class CallableMethod: Sendable {
         self.target = target
         self.descriptor = descriptor
         self.policy = policy
+        self.extras = extras
     }
 }
 
@@ -58,6 +63,8 @@ struct Catalog: Sendable {
     let schemas: [Schema]
     private let targetIndex: [String: Int]
     private let targetsOfMethod: [String: [Int]]
+    /// Some method's calls get something added.
+    let hasExtras: Bool
 
     /// - Parameter schemaOfTarget: for each target its index in `schemas`.
     init(settings: Settings, schemas: [Schema], schemaOfTarget: [Int]) {
@@ -77,6 +84,7 @@ struct Catalog: Sendable {
         self.targets = targets
         self.targetIndex = targetIndex
         targetsOfMethod = offers
+        hasExtras = targets.contains { $0.methods.values.contains { $0.extras != nil } }
     }
 
     func target(named name: String) -> Int? { targetIndex[name] }
@@ -150,14 +158,17 @@ struct Catalog: Sendable {
             for method in service.methods {
                 methods[method.fullName] = CallableMethod(
                     target: index, descriptor: method,
-                    policy: policy(of: method, at: target, schema, defaults: defaults))
+                    policy: policy(
+                        of: method, at: target, schema, isGoogle: service.defaultHost != nil,
+                        defaults: defaults),
+                    extras: CallExtras(method, of: service, schema))
             }
         }
         return methods
     }
 
     private static func policy(
-        of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema,
+        of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema, isGoogle: Bool,
         defaults: Settings.Defaults
     ) -> MethodPolicy {
         let configured = target.methodPolicy(service: method.service, method: method.name)
@@ -166,9 +177,11 @@ struct Catalog: Sendable {
             ?? defaults.timeoutMilliseconds
         let jobRetry = configured?.retry?.filled(from: defaults.jobRetry) ?? defaults.jobRetry
         let callRetry = configured?.retry?.filled(from: defaults.callRetry) ?? defaults.callRetry
+        // Google's clients count no attempts (they pass over `maxAttempts`): the timeout ends them.
+        let total = isGoogle && configured?.retry != nil ? configured?.timeoutMilliseconds : nil
         return MethodPolicy(
-            timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry),
-            callRetry: RetryPolicy(callRetry),
+            timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry, total: total),
+            callRetry: RetryPolicy(callRetry, total: total),
             safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
             pages: PagePlan(method, schema).map {
                 PageFields(requestToken: $0.requestToken, responseToken: $0.responseToken)
@@ -191,12 +204,14 @@ struct Catalog: Sendable {
 }
 
 extension RetryPolicy {
-    fileprivate init(_ settings: RetrySettings) {
+    fileprivate init(_ settings: RetrySettings, total: Int64?) {
         self.init(
-            attempts: Int32(clamping: settings.attempts),
+            attempts: total == nil ? Int32(clamping: settings.attempts) : RetryPolicy.unlimited,
             initialMilliseconds: settings.initialMilliseconds,
             maxMilliseconds: settings.maxMilliseconds, multiplier: settings.multiplier,
             codes: settings.codes.map { Int32(clamping: $0) })
+        totalMilliseconds = total
+        isSpreadWide = total != nil
     }
 }
 

@@ -19,6 +19,8 @@ final class Engine {
 
     /// How the engine reaches workers and the supervisor; set once at start.
     var deliver: (WorkerIdentity, WorkerDelivery) -> Void = { _, _ in }
+    /// What a method's descriptor adds to each of its calls; nil: nothing to any.
+    var addExtras: ((inout Dispatch) -> Void)?
     var askReplace: (WorkerIdentity) -> Void = { _ in }
     var onDrained: () -> Void = {}
     /// The store's disk cannot be trusted any more: the process ends.
@@ -151,7 +153,7 @@ final class Engine {
         case .findOverdue(let limit): findOverdue(limit: limit)
         case .send(let worker, let dispatches):
             FaultPoint.reach(.queueBeforeSend)
-            deliver(worker, .jobs(dispatches))
+            deliver(worker, .jobs(withExtras(dispatches)))
         case .acknowledge(let worker, let leases):
             FaultPoint.reach(.queueBeforeAcknowledge)
             deliver(worker, .committed(leases))
@@ -171,6 +173,13 @@ final class Engine {
         case .observed(let observation): measures.note(observation)
         case .drained: onDrained()
         }
+    }
+
+    private func withExtras(_ dispatches: [Dispatch]) -> [Dispatch] {
+        guard let addExtras else { return dispatches }
+        var dispatches = dispatches
+        for index in dispatches.indices { addExtras(&dispatches[index]) }
+        return dispatches
     }
 
     private func accept(_ token: Token, _ id: JobID, _ isReplay: Bool) {
@@ -379,12 +388,4 @@ final class Engine {
             handle(.tick)
         }
     }
-}
-
-/// What goes to a worker.
-enum WorkerDelivery {
-    case jobs([Dispatch])
-    case committed([Lease])
-    case cancel([Lease])
-    case window(Lease, bytes: UInt32)
 }

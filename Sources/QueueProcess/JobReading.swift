@@ -113,7 +113,9 @@ struct JobJSON {
         if bodies { writeBodies(stored, method, to: &writer) }
         writeError(job, method, to: &writer)
         writer.optionalField("operationName", job.progress.operationName)
-        writer.field("maxAttempts", Int(order.maxAttempts))
+        if order.maxAttempts != RetryPolicy.unlimited {
+            writer.field("maxAttempts", Int(order.maxAttempts))
+        }
         writer.field("attemptCount", Int(job.progress.attemptCount))
         if job.progress.crashes > 0 { writer.field("crashes", Int(job.progress.crashes)) }
         writer.optionalField("blocked", service.blockedReason(of: job))

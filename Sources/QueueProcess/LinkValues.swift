@@ -17,7 +17,7 @@ extension CallOrder {
             deadlineMonotonicNanoseconds: dispatch.deadlineMonotonicNanoseconds,
             metadata: dispatch.metadata.map { HeaderField(name: $0.name, value: $0.value) },
             request: dispatch.form.clientStreams ? [] : dispatch.requests.first ?? [],
-            extent: dispatch.form.isUnary ? nil : CallExtent(dispatch))
+            extent: dispatch.form.isUnary ? nil : CallExtent(dispatch), isGoogle: dispatch.isGoogle)
     }
 }
 

@@ -35,6 +35,8 @@ final class Service {
         let threads = StoreThread(store: start.store, reader: start.reader, loop: loop)
         engine = Engine(
             loop: loop, store: threads, logic: Service.logic(start), log: start.log)
+        let catalog = start.catalog
+        if catalog.hasExtras { engine.addExtras = { catalog.addExtras(to: &$0) } }
         workers = WorkerPort(engine: engine, instance: start.instance, log: start.log)
         supervisor = SupervisorPort(
             link: start.link, loop: loop, heartbeatMilliseconds: start.heartbeatMilliseconds)

@@ -22,7 +22,8 @@ extension Service {
             id: identifiers.next(wallMilliseconds: now), lane: lane(ofTarget: method.target),
             target: target, method: name, priority: options.priority,
             submittedAtMilliseconds: now,
-            expiresAtMilliseconds: options.expiresAtMilliseconds,
+            expiresAtMilliseconds: options.expiresAtMilliseconds
+                ?? expiry(method, now: now, options),
             timeoutMilliseconds: timeoutMilliseconds, submitter: submitter,
             idempotencyKey: options.key, batch: options.batch,
             metadata: options.metadata,
@@ -35,6 +36,16 @@ extension Service {
                 .of(method: name, target: target, requests: requests)
             },
             notBeforeMilliseconds: options.notBeforeMilliseconds, policy: method.policy)
+    }
+
+    /// Where a total time bounds a method's attempts, that time is the job's to live, from when it
+    /// may start.
+    private func expiry(
+        _ method: CallableMethod, now: Int64, _ options: CallOptions
+    ) -> Int64? {
+        method.policy.jobRetry.totalMilliseconds.map {
+            max(now, options.notBeforeMilliseconds ?? now) + $0
+        }
     }
 
     private func lane(ofTarget target: Int) -> LaneID {

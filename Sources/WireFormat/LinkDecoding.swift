@@ -183,6 +183,7 @@ extension CallOrder {
             case 5: metadata.append(try HeaderField(try reader.message(field)))
             case 6: request = try reader.data(field)
             case 7: extent = try CallExtent(try reader.message(field))
+            case 8: isGoogle = try reader.flag(field)
             case _: break
             }
         }

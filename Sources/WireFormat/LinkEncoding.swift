@@ -118,6 +118,7 @@ extension CallOrder {
         writer.headers(5, metadata)
         writer.optionalData(6, request)
         if let extent { writer.message(7) { extent.write(to: &$0) } }
+        if isGoogle { writer.flag(8, true) }
     }
 }
 

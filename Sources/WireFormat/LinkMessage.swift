@@ -175,11 +175,13 @@ package struct CallOrder: Equatable, Sendable {
     package var request: [UInt8]
     /// Nothing: a unary call of one page.
     package var extent: CallExtent?
+    /// The worker adds what Google's clients say of themselves (`x-goog-api-client`).
+    package var isGoogle: Bool
 
     package init(
         ticket: Ticket, target: UInt32, path: String,
         deadlineMonotonicNanoseconds: UInt64, metadata: [HeaderField] = [], request: [UInt8],
-        extent: CallExtent? = nil
+        extent: CallExtent? = nil, isGoogle: Bool = false
     ) {
         self.ticket = ticket
         self.target = target
@@ -188,6 +190,7 @@ package struct CallOrder: Equatable, Sendable {
         self.metadata = metadata
         self.request = request
         self.extent = extent
+        self.isGoogle = isGoogle
     }
 }
 

@@ -69,6 +69,9 @@ final class TargetClients {
     func metadata(for order: CallOrder) -> [MetadataField] {
         var fields = order.metadata.map { MetadataField(name: $0.name, value: $0.value) }
         let own = clients[Int(order.target)].metadata
+        if order.isGoogle, !fields.contains(where: { $0.name == ClientName.header }) {
+            fields.append(ClientName.field)
+        }
         guard !own.isEmpty else { return fields }
         let given = Set(fields.map(\.name))
         fields += own.filter { !given.contains($0.name) }

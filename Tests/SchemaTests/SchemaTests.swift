@@ -1,5 +1,6 @@
 // Which descriptor sets are taken, what is refused and with what sentence.
 
+import DescriptorBytes
 import Testing
 
 @testable import Schema

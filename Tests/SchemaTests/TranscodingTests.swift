@@ -2,6 +2,7 @@
 // The whole mapping is held against Python's protobuf by SchemaDifferential; here stand the rules
 // that prong promises by itself.
 
+import DescriptorBytes
 import Testing
 
 @testable import Schema

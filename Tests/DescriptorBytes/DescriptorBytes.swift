@@ -1,12 +1,15 @@
-// Writes descriptor sets for tests: protobuf's wire format and descriptor.proto by hand.
+// Writes descriptor sets for tests: protobuf's wire format and descriptor.proto by hand. Never used
+// by a product module.
 
-@testable import Schema
+package import Schema
 
 /// Appends fields of protobuf's wire format.
-struct Wire {
-    var bytes: [UInt8] = []
+package struct Wire {
+    package var bytes: [UInt8] = []
 
-    mutating func varint(_ value: UInt64) {
+    package init() {}
+
+    package mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -15,20 +18,20 @@ struct Wire {
         bytes.append(UInt8(rest))
     }
 
-    mutating func number(_ field: Int, _ value: Int) {
+    package mutating func number(_ field: Int, _ value: Int) {
         varint(UInt64(field << 3))
         varint(UInt64(bitPattern: Int64(value)))
     }
 
-    mutating func data(_ field: Int, _ value: [UInt8]) {
+    package mutating func data(_ field: Int, _ value: [UInt8]) {
         varint(UInt64(field << 3 | 2))
         varint(UInt64(value.count))
         bytes += value
     }
 
-    mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
+    package mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
 
-    static func made(_ fill: (inout Wire) -> Void) -> [UInt8] {
+    package static func made(_ fill: (inout Wire) -> Void) -> [UInt8] {
         var wire = Wire()
         fill(&wire)
         return wire.bytes
@@ -36,18 +39,33 @@ struct Wire {
 }
 
 /// One field of a message that a test declares.
-struct TestField {
-    var name: String
-    var number: Int
-    var type: Int
-    var typeName = ""
-    var label = 1
-    var oneof: Int?
-    var isOptional = false
-    var jsonName: String?
-    var extendee = ""
+package struct TestField {
+    package var name: String
+    package var number: Int
+    package var type: Int
+    package var typeName = ""
+    package var label = 1
+    package var oneof: Int?
+    package var isOptional = false
+    package var jsonName: String?
+    package var extendee = ""
 
-    var bytes: [UInt8] {
+    package init(
+        name: String, number: Int, type: Int, typeName: String = "", label: Int = 1,
+        oneof: Int? = nil, isOptional: Bool = false, jsonName: String? = nil, extendee: String = ""
+    ) {
+        self.name = name
+        self.number = number
+        self.type = type
+        self.typeName = typeName
+        self.label = label
+        self.oneof = oneof
+        self.isOptional = isOptional
+        self.jsonName = jsonName
+        self.extendee = extendee
+    }
+
+    package var bytes: [UInt8] {
         Wire.made { wire in
             wire.text(1, name)
             if !extendee.isEmpty { wire.text(2, extendee) }
@@ -62,7 +80,7 @@ struct TestField {
     }
 }
 
-func testMessage(
+package func testMessage(
     _ name: String, _ fields: [TestField], nested: [[UInt8]] = [], oneofs: [String] = [],
     isMapEntry: Bool = false
 ) -> [UInt8] {
@@ -75,7 +93,7 @@ func testMessage(
     }
 }
 
-func testEnum(_ name: String, _ values: [(String, Int)]) -> [UInt8] {
+package func testEnum(_ name: String, _ values: [(String, Int)]) -> [UInt8] {
     Wire.made { wire in
         wire.text(1, name)
         for (valueName, number) in values {
@@ -89,7 +107,7 @@ func testEnum(_ name: String, _ values: [(String, Int)]) -> [UInt8] {
     }
 }
 
-func testFile(
+package func testFile(
     _ name: String, package: String = "test", imports: [String] = [], messages: [[UInt8]] = [],
     enums: [[UInt8]] = [], services: [[UInt8]] = [], extensions: [TestField] = [],
     syntax: String = "proto3"
@@ -106,18 +124,18 @@ func testFile(
     }
 }
 
-func testSet(_ files: [[UInt8]]) -> [UInt8] {
+package func testSet(_ files: [[UInt8]]) -> [UInt8] {
     Wire.made { wire in
         for file in files { wire.data(1, file) }
     }
 }
 
-func testSchema(_ files: [[UInt8]]) throws -> Schema {
+package func testSchema(_ files: [[UInt8]]) throws -> Schema {
     try Schema(sets: [(label: "test.binpb", bytes: testSet(files))])
 }
 
 /// The schema that most tests use.
-func sampleSchema() throws -> Schema {
+package func sampleSchema() throws -> Schema {
     let entry = testMessage(
         "LabelsEntry",
         [
