@@ -43,6 +43,8 @@ let package = Package(
         .target(name: "CFork"),
         .target(name: "CLinux"),
         .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-std=c++17"])]),
+        .target(
+            name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .systemLibrary(name: "CGRPC"),
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CSystemd"),
@@ -54,12 +56,16 @@ let package = Package(
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: strict),
+        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: strict),
 
         // libraries with IO
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
         .target(
             name: "Ops", dependencies: ["Kernel", "WireFormat"], swiftSettings: faulty),
         .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: strict),
+        .target(
+            name: "TokenExchange", dependencies: ["CTLS", "Credentials", "Settings", "Kernel"],
+            swiftSettings: strict),
         .target(
             name: "JobStorage", dependencies: ["CSQLite", "JobLogic", "WireFormat"],
             swiftSettings: faulty),
@@ -77,7 +83,10 @@ let package = Package(
             swiftSettings: faulty),
         .target(
             name: "LoaderProcess",
-            dependencies: ["CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops"],
+            dependencies: [
+                "CTOML", "Settings", "Schema", "Credentials", "TokenExchange", "WireFormat",
+                "Kernel", "Ops",
+            ],
             swiftSettings: strict),
         .target(
             name: "QueueProcess",
@@ -88,7 +97,10 @@ let package = Package(
             swiftSettings: faulty),
         .target(
             name: "WorkerProcess",
-            dependencies: ["Settings", "WireFormat", "GRPCClient", "Kernel", "Ops"],
+            dependencies: [
+                "Settings", "WireFormat", "GRPCClient", "Credentials", "TokenExchange", "Kernel",
+                "Ops",
+            ],
             swiftSettings: faulty),
 
         // programs
@@ -130,6 +142,12 @@ let package = Package(
         .testTarget(
             name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema", "DescriptorBytes"],
             swiftSettings: strict),
+        .testTarget(
+            name: "CredentialsTests", dependencies: ["Credentials", "SeededRandom"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TokenExchangeTests",
+            dependencies: ["TokenExchange", "Credentials", "Settings"], swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
             swiftSettings: strict),

@@ -14,7 +14,7 @@
 //     queued, scheduled ── expire ▶ expired        retry ▶ queued ◀──────┤
 //     ended (not well)  ── retry ▶ queued          resolve ▶ succeeded | failed
 //
-// `waiting` belongs to long-running operations: no event leads there yet.
+// `waiting`, where a call has begun a long-running operation: JobMachine+Operation.swift.
 
 package enum JobEvent: Equatable, Sendable {
     /// An attempt is about to leave for a worker; `marked`: its mark goes to disk first.
@@ -27,6 +27,13 @@ package enum JobEvent: Equatable, Sendable {
     case cancel
     case retry
     case resolve(succeeded: Bool)
+    /// The attempt ended well, and what it began is followed; nil: its response is no operation.
+    case operationBegan(AttemptReport, OperationReading?, random: UInt64)
+    case operationPolled(OperationReading, random: UInt64)
+    /// No answer now.
+    case pollPostponed(random: UInt64)
+    /// It cannot be followed any more, or not for longer.
+    case operationLost(JobError)
 }
 
 package struct AttemptReport: Equatable, Sendable {
@@ -67,6 +74,12 @@ extension Job {
         case .cancel: try cancel(now: now)
         case .retry: try retry()
         case .resolve(let succeeded): try resolve(succeeded: succeeded, now: now)
+        case .operationBegan(let report, let reading, let random):
+            try beginOperation(report, reading, random: random, now: now)
+        case .operationPolled(let reading, let random):
+            try notePoll(reading, random: random, now: now)
+        case .pollPostponed(let random): try postponePoll(random: random, now: now)
+        case .operationLost(let error): try loseOperation(error, now: now)
         }
     }
 
@@ -179,7 +192,7 @@ extension Job {
         progress.notBeforeMilliseconds = now.wall(afterMilliseconds: wait)
     }
 
-    private mutating func closeAttempt(_ report: AttemptReport, now: Moment) {
+    mutating func closeAttempt(_ report: AttemptReport, now: Moment) {
         guard let last = progress.attempts.indices.last else { return }
         progress.attempts[last].endedAtMilliseconds = now.wallMilliseconds
         progress.attempts[last].message = report.message
@@ -199,7 +212,7 @@ extension Job {
         if progress.attemptCount == 0 { progress.startedAtMilliseconds = nil }
     }
 
-    private mutating func end(_ state: JobState, error: JobError?, now: Moment) {
+    mutating func end(_ state: JobState, error: JobError?, now: Moment) {
         progress.state = state
         progress.error = error
         progress.endedAtMilliseconds = now.wallMilliseconds
@@ -236,7 +249,7 @@ extension Job {
                 fromTarget: false)
             end(.cancelled, error: error, now: now)
         case .running: throw IllegalEvent(reason: "it runs: its worker is asked first")
-        case .waiting: throw IllegalEvent(reason: "its operation is under way")
+        case .waiting: cancelWaiting(now: now)
         case .unknown:
             throw IllegalEvent(
                 reason: "its call may have happened: use retry, resolve or purge")
@@ -258,6 +271,8 @@ extension Job {
         // a whole new budget of attempts; numbers and history go on
         progress.forgivenAttempts = progress.attemptCount - progress.crashes
         progress.isExpiryLifted = true
+        progress.operationName = nil
+        progress.checkpoint = []
     }
 
     private mutating func resolve(succeeded: Bool, now: Moment) throws(IllegalEvent) {

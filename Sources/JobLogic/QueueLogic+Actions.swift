@@ -136,6 +136,7 @@ extension QueueLogic {
             effects.append(.refused(token, Refusal(.impossible, "not possible: \(error.reason)")))
             return
         }
+        if action == .cancel, job.diskState == .waiting { stopFollowing(job) }
         settle(job, tokens: [token])
     }
 }

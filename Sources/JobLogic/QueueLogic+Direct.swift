@@ -46,13 +46,12 @@ extension QueueLogic {
             case .unknown: StatusCode.unknown
             }
         directOfToken[token] = nil
-        effects.append(.observed(.call(target: order.target, code: code)))
-        effects.append(
-            .callEnded(
-                token,
-                CallEnd(
-                    code: code, message: message, statusDetails: [], response: [], headers: [],
-                    trailers: [], fromTarget: false)))
+        observeEnd(token, order.target, code)
+        tell(
+            token,
+            CallEnd(
+                code: code, message: message, statusDetails: [], response: [], headers: [],
+                trailers: [], fromTarget: false))
     }
 
     mutating func finishDirect(_ outcome: Outcome, from worker: WorkerIdentity) {
@@ -183,15 +182,19 @@ extension QueueLogic {
             return
         }
         directOfToken[call.token] = nil
-        effects.append(.observed(.call(target: call.order.target, code: outcome.code)))
-        effects.append(
-            .callEnded(
-                call.token,
-                CallEnd(
-                    code: outcome.code, message: outcome.message,
-                    statusDetails: outcome.statusDetails,
-                    response: outcome.responses.first ?? [],
-                    headers: outcome.headers, trailers: outcome.trailers, fromTarget: true)))
+        observeEnd(call.token, call.order.target, outcome.code)
+        tell(
+            call.token,
+            CallEnd(
+                code: outcome.code, message: outcome.message,
+                statusDetails: outcome.statusDetails, response: outcome.responses.first ?? [],
+                headers: outcome.headers, trailers: outcome.trailers, fromTarget: true))
+    }
+
+    /// Polls are no calls of anybody's: they are not counted as such.
+    mutating func observeEnd(_ token: Token, _ target: Int, _ code: Int32) {
+        guard token & Poll.tokenBit == 0 else { return }
+        effects.append(.observed(.call(target: target, code: code)))
     }
 
     /// The caller went away, or its deadline passed: nobody waits for the outcome any more.

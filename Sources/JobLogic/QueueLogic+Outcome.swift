@@ -22,13 +22,19 @@ extension QueueLogic {
         forgetUnmarked(job)
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)
-        endAttempt(job, report)
+        var responses = outcome.code == StatusCode.ok ? outcome.responses : nil
+        if let (_, reading) = operation(begunBy: outcome, job) {
+            change(job, .operationBegan(report, reading, random: random.next()))
+            let isOver = job.job.progress.state == .succeeded
+            responses = isOver ? (reading?.response).map { [$0] } : nil
+        } else {
+            endAttempt(job, report)
+        }
         observe(outcome, job)
         if !tokens.isEmpty { finishCancel(job) }
         settle(
             job, acknowledge: LiveJob.Acknowledgement(worker: worker, lease: outcome.lease),
-            tokens: tokens,
-            responses: outcome.code == StatusCode.ok ? outcome.responses : nil)
+            tokens: tokens, responses: responses)
     }
 
     /// A code that our own cancel or cut-off made is not the target's word.
@@ -44,7 +50,10 @@ extension QueueLogic {
     private mutating func finishCancel(_ job: LiveJob) {
         switch job.job.progress.state {
         case .queued, .scheduled: change(job, .cancel)
-        case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: break
+        case .waiting:
+            change(job, .cancel)
+            stopFollowing(job)
+        case .running, .unknown, .succeeded, .failed, .cancelled, .expired: break
         }
     }
 

@@ -141,7 +141,12 @@ extension QueueLogic {
                 nextDueMilliseconds = min(nextDueMilliseconds ?? .max, due)
             }
         case .queued: break
-        case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired: return
+        case .waiting:
+            if let due = progress.notBeforeMilliseconds {
+                nextPollMilliseconds = min(nextPollMilliseconds ?? .max, due)
+            }
+            return
+        case .running, .unknown, .succeeded, .failed, .cancelled, .expired: return
         }
         if let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted {
             nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)

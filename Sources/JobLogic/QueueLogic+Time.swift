@@ -7,6 +7,7 @@ extension QueueLogic {
 
     mutating func tick() {
         tickDirect()
+        tickPolls()
         if mayPromote, let due = nextDueMilliseconds, due <= now.wallMilliseconds {
             isPromoting = true
             effects.append(
@@ -116,6 +117,7 @@ extension QueueLogic {
     package var nextWake: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) {
         var wall: Int64?
         if mayPromote { wall = nextDueMilliseconds }
+        if mayPoll, let due = nextPollMilliseconds { wall = min(wall ?? .max, due) }
         if mayExpire, let expiry = nextExpiryMilliseconds {
             wall = min(wall ?? .max, expiry)
         }
@@ -142,15 +144,14 @@ extension QueueLogic {
 
     private mutating func abandonAtDrain(_ number: UInt64, _ call: DirectCall) {
         abandon(call.token)
-        effects.append(.observed(.call(target: call.order.target, code: StatusCode.unavailable)))
-        effects.append(
-            .callEnded(
-                call.token,
-                CallEnd(
-                    code: StatusCode.unavailable,
-                    message: "prong is stopping; the call was not made",
-                    statusDetails: [], response: [], headers: [], trailers: [],
-                    fromTarget: false)))
+        observeEnd(call.token, call.order.target, StatusCode.unavailable)
+        tell(
+            call.token,
+            CallEnd(
+                code: StatusCode.unavailable,
+                message: "prong is stopping; the call was not made",
+                statusDetails: [], response: [], headers: [], trailers: [],
+                fromTarget: false))
     }
 
     /// Changes that a commit under way or the next one carries.

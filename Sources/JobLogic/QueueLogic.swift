@@ -158,6 +158,13 @@ package struct QueueLogic: ~Copyable {
     /// No direct call's deadline or back-off ends before; may be too early, never too late.
     var directWake: UInt64?
 
+    // operations
+    var polls: [Token: Poll] = [:]
+    var pollOfJob: [JobKey: Token] = [:]
+    var nextPollToken: Token = 1
+    var isFindingPolls = false
+    package internal(set) var nextPollMilliseconds: Int64?
+
     // the store
     var pending: [PendingChange] = []
     var inCommit: [PendingChange] = []
@@ -202,6 +209,7 @@ package struct QueueLogic: ~Copyable {
         // what is due or overdue since before the start is looked for at once
         nextDueMilliseconds = 0
         nextExpiryMilliseconds = 0
+        nextPollMilliseconds = 0
     }
 
     package mutating func handle(_ event: QueueEvent, now: Moment) -> [QueueEffect] {
@@ -248,6 +256,7 @@ package struct QueueLogic: ~Copyable {
         case .loadFailed(let key): failLoad(key)
         case .promoted(let jobs, let next): finishPromotion(jobs, next: next)
         case .overdue(let jobs, let next): finishExpiry(jobs, next: next)
+        case .pollsDue(let jobs, let next): startPolls(jobs, next: next)
         case .workersKnown(let known): learn(known)
         case .workerGone(let identity): loseWorker(identity, died: true)
         case .hello(let identity, let pid, let places, let holding):

@@ -76,11 +76,14 @@ package final class MethodPolicy: Equatable, Sendable {
     package let safety: Safety
     /// Nothing: its responses are no pages.
     package let pages: PageFields?
+    /// How the operations that it begins are followed; nil: it begins none.
+    package let operation: OperationRules?
 
     package init(
         timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety,
-        pages: PageFields? = nil
+        pages: PageFields? = nil, operation: OperationRules? = nil
     ) {
+        self.operation = operation
         self.timeoutMilliseconds = timeoutMilliseconds
         self.jobRetry = jobRetry
         self.callRetry = callRetry
@@ -93,6 +96,7 @@ package final class MethodPolicy: Equatable, Sendable {
             || left.timeoutMilliseconds == right.timeoutMilliseconds
                 && left.jobRetry == right.jobRetry && left.callRetry == right.callRetry
                 && left.safety == right.safety && left.pages == right.pages
+                && left.operation === right.operation
     }
 }
 

@@ -77,6 +77,12 @@ package protocol JobStore: AnyObject {
     /// When the next of them expires, if one does.
     func nextExpiryMilliseconds() throws(StoreError) -> Int64?
 
+    /// Jobs `waiting` whose next poll is due, oldest first. Changes nothing.
+    func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job]
+
+    /// When the next of them is due after this time, if one is.
+    func nextPollMilliseconds(after: Int64) throws(StoreError) -> Int64?
+
     /// Every job in state `running` on disk, that is, with a dispatch mark, after `key`.
     func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job]
 

@@ -205,6 +205,23 @@ package final class MemoryJobStore: JobStore {
         expiring().first?.job.order.expiresAtMilliseconds
     }
 
+    private func polled() -> [Kept] {
+        sorted(
+            by: {
+                Timed(milliseconds: $0.progress.notBeforeMilliseconds ?? 0, key: $0.order.id.key)
+            }, where: { $0.progress.state == .waiting })
+    }
+
+    package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
+        polled().map(\.job).filter {
+            $0.progress.notBeforeMilliseconds.map { $0 <= nowMilliseconds } ?? false
+        }.prefix(max(0, limit)).map { $0 }
+    }
+
+    package func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
+        polled().lazy.compactMap(\.job.progress.notBeforeMilliseconds).first { $0 > time }
+    }
+
     package func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {
         sorted(by: { $0.order.id.key }) { job in
             job.progress.state == .running && (key.map { $0 < job.order.id.key } ?? true)

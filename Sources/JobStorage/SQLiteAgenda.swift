@@ -7,6 +7,7 @@ final class SQLiteAgenda {
     enum Kind: Int64 {
         case start = 0
         case expiry = 1
+        case poll = 2
     }
 
     private let add: SQLiteStatement
@@ -38,6 +39,7 @@ final class SQLiteAgenda {
         var expiresAt: Int64?
 
         var start: Int64? { state == .scheduled ? notBefore : nil }
+        var poll: Int64? { state == .waiting ? notBefore : nil }
         var expiry: Int64? { state == .queued || state == .scheduled ? expiresAt : nil }
         var trouble: Int64? { SQLiteAgenda.isTroubled(state) ? Int64(state.rawValue) : nil }
     }
@@ -51,6 +53,9 @@ final class SQLiteAgenda {
         }
         if old?.expiry != new?.expiry {
             try change(key, .expiry, from: old?.expiry, to: new?.expiry)
+        }
+        if old?.poll != new?.poll {
+            try change(key, .poll, from: old?.poll, to: new?.poll)
         }
         if old?.trouble == new?.trouble { return }
         if let state = old?.trouble { try run(removeTrouble, state, key.column) }

@@ -10,6 +10,8 @@ final class SQLiteWriterReads {
     private let dueKeys: SQLiteStatement
     private let nextDue: SQLiteStatement
     private let overdue: SQLiteStatement
+    private let duePolls: SQLiteStatement
+    private let nextPoll: SQLiteStatement
     private let nextExpiry: SQLiteStatement
     private let marked: SQLiteStatement
     private let pages: SQLiteStatement
@@ -40,6 +42,14 @@ final class SQLiteWriterReads {
             WHERE kind = 1 AND time <= ? ORDER BY time, agenda.key LIMIT ?
             """)
         nextExpiry = try prepare("SELECT time FROM agenda WHERE kind = 1 ORDER BY time LIMIT 1")
+        duePolls = try prepare(
+            """
+            SELECT \(columns) FROM agenda CROSS JOIN jobs USING (key)
+            LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)
+            WHERE kind = 2 AND time <= ? ORDER BY time, agenda.key LIMIT ?
+            """)
+        nextPoll = try prepare(
+            "SELECT time FROM agenda WHERE kind = 2 AND time > ? ORDER BY time LIMIT 1")
         marked = try prepare(
             """
             SELECT \(columns) FROM marks CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)
@@ -92,6 +102,17 @@ final class SQLiteWriterReads {
         overdue.bind(1, nowMilliseconds)
         overdue.bind(2, Int64(max(0, limit)))
         return try jobs(of: overdue)
+    }
+
+    func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
+        duePolls.bind(1, nowMilliseconds)
+        duePolls.bind(2, Int64(max(0, limit)))
+        return try jobs(of: duePolls)
+    }
+
+    func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
+        nextPoll.bind(1, time)
+        return try first(of: nextPoll)
     }
 
     func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {
@@ -182,6 +203,14 @@ extension SQLiteJobStore {
 
     package func nextDueMilliseconds() throws(StoreError) -> Int64? {
         try reads.nextDueMilliseconds()
+    }
+
+    package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
+        try reads.duePolls(nowMilliseconds: nowMilliseconds, limit: limit)
+    }
+
+    package func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
+        try reads.nextPollMilliseconds(after: time)
     }
 
     package func overdue(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {

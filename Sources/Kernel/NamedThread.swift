@@ -21,11 +21,23 @@ package enum NamedThread {
     /// Starts a detached thread, which ends with `run` or with the process. Traps where the system
     /// gives none: a child without it is deaf, and its supervisor replaces it.
     package static func start(named name: String, _ run: @escaping @Sendable () -> Void) {
-        let body = Unmanaged.passRetained(Body(name, run)).toOpaque()
-        var thread = pthread_t()
-        let result = pthread_create(&thread, nil, enter, body)
+        let result = create(name, run)
         precondition(result == 0, "no thread could be started: errno \(result)")
-        pthread_detach(thread)
+    }
+
+    /// As `start`, for work that can wait: false where the system gives no thread.
+    package static func startIfPossible(
+        named name: String, _ run: @escaping @Sendable () -> Void
+    ) -> Bool {
+        create(name, run) == 0
+    }
+
+    private static func create(_ name: String, _ run: @escaping @Sendable () -> Void) -> CInt {
+        let body = Unmanaged.passRetained(Body(name, run))
+        var thread = pthread_t()
+        let result = pthread_create(&thread, nil, enter, body.toOpaque())
+        if result == 0 { pthread_detach(thread) } else { body.release() }
+        return result
     }
 
     private typealias Entry =

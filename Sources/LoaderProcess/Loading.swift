@@ -64,7 +64,7 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     faults.add(reading.complaints, in: shown)
     let written = WrittenKeys(file: shown, root: root, complaints: reading.complaints)
     var files = TargetFiles(written: written, directory: path.map(absoluteDirectory) ?? "/")
-    files.check(&settings, &faults)
+    files.check(&settings, request.environment, &faults)
     Places(
         makesDirectories: request.makesDirectories && reading.complaints.isEmpty,
         defaults: try? places.get(), written: written

@@ -16,7 +16,7 @@ struct TargetFiles {
     private(set) var uses: [[Int]] = []
     private var indexByPath: [String: Int] = [:]
     /// The services that are in a list of files; targets that share files are checked once.
-    private var servicesOfFiles: [[Int]: [String]] = [:]
+    private var servicesOfFiles: [[Int]: [ServiceDescriptor]] = [:]
 
     /// The configuration, for complaints; paths in it are relative to its directory.
     let written: WrittenKeys
@@ -27,9 +27,13 @@ struct TargetFiles {
         self.directory = directory
     }
 
-    mutating func check(_ settings: inout Settings, _ faults: inout Faults) {
+    /// - Parameter environment: a variable's value, for credentials.
+    mutating func check(
+        _ settings: inout Settings, _ environment: Environment, _ faults: inout Faults
+    ) {
         for index in settings.targets.indices {
             check(&settings.targets[index], &faults)
+            checkCredentials(&settings.targets[index], environment, &faults)
         }
     }
 
@@ -45,12 +49,12 @@ struct TargetFiles {
             ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"], &faults)
     }
 
-    private func absolute(_ path: String) -> String {
+    func absolute(_ path: String) -> String {
         path.hasPrefix("/") || path.isEmpty ? path : "\(directory)/\(path)"
     }
 
     /// The bytes of a file, or nil after a fault.
-    private func read(
+    func read(
         _ path: String, _ key: [String], element: Int? = nil, bytesMax: Int,
         _ faults: inout Faults
     ) -> [UInt8]? {
@@ -72,7 +76,7 @@ struct TargetFiles {
         }
     }
 
-    private func complain(
+    func complain(
         _ key: [String], _ what: String, _ wanted: String, _ faults: inout Faults
     ) {
         faults.add(written.complaint(key, what, wanted))
@@ -102,7 +106,9 @@ struct TargetFiles {
         uses.append(files)
         // A file that cannot be read was complained about: what is missing then is no news.
         guard files.count == target.descriptorPaths.count else { return }
-        guard let services = services(in: files, key, &faults) else { return }
+        guard let described = described(in: files, key, &faults) else { return }
+        target.takeDefaults(from: described)
+        let services = described.map(\.fullName)
         let near = services.prefix(5).joined(separator: ", ")
         let more = services.count > 5 ? " and \(services.count - 5) more" : ""
         for (index, service) in target.services.enumerated() where !services.contains(service) {
@@ -114,22 +120,22 @@ struct TargetFiles {
         }
     }
 
-    /// The full names of the services in some files, or nil after a fault.
-    private mutating func services(
+    /// The services in some files, or nil after a fault.
+    private mutating func described(
         in files: [Int], _ key: [String], _ faults: inout Faults
-    ) -> [String]? {
+    ) -> [ServiceDescriptor]? {
         if let known = servicesOfFiles[files] { return known }
         do throws(SchemaError) {
             let schema = try Schema(
                 sets: files.map { (label: sources[$0].label, bytes: sources[$0].bytes) })
-            let names = schema.services.map(\.fullName)
-            if names.isEmpty {
+            let services = schema.services
+            if services.isEmpty {
                 complain(
                     key, "there is no service in the descriptors",
                     "name files that hold services", &faults)
             }
-            servicesOfFiles[files] = names
-            return names
+            servicesOfFiles[files] = services
+            return services
         } catch {
             complain(
                 key, "\(error)",
@@ -179,6 +185,18 @@ struct TargetFiles {
                 "name a file with -----BEGIN \(kinds[0])-----", &faults)
         }
         return path
+    }
+}
+
+extension Settings.Target {
+    /// Scopes and host that the offered services declare (google.api.oauth_scopes, default_host).
+    mutating func takeDefaults(from described: [ServiceDescriptor]) {
+        let offered = described.filter { services.isEmpty || services.contains($0.fullName) }
+        for scope in offered.flatMap(\.oauthScopes) where !defaultScopes.contains(scope) {
+            defaultScopes.append(scope)
+        }
+        let hosts = Set(offered.compactMap(\.defaultHost))
+        defaultHost = hosts.count == 1 ? hosts.first ?? "" : ""
     }
 }
 

@@ -50,6 +50,11 @@ extension Catalog {
     ///   as it is.
     func addExtras(to dispatch: inout Dispatch) {
         guard targets.indices.contains(dispatch.target) else { return }
-        targets[dispatch.target].methods[dispatch.method]?.extras?.add(to: &dispatch)
+        if let method = targets[dispatch.target].methods[dispatch.method] {
+            method.extras?.add(to: &dispatch)
+        } else {
+            // a poll of an operation, whose service need not be among the target's
+            dispatch.isGoogle = dispatch.method.hasPrefix("google.longrunning.")
+        }
     }
 }

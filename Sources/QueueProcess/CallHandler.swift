@@ -28,7 +28,10 @@ struct CallHandler {
                 exchange.head, now: Int64(Clock.wallMilliseconds()))
             let method = try find(name, at: request.options.target)
             try method.checkShape(of: request)
-            try checkAuthorization(exchange, request)
+            try checkAuthorization(exchange, request, method)
+            if request.options.awaitsOperation {
+                try method.checkOperation("Prong-Wait-Operation")
+            }
             exchange.collectBody(limit: maxRequest, limitName: "listen.max_request") { body in
                 start(exchange, request, method, body)
             }
@@ -48,9 +51,16 @@ struct CallHandler {
     }
 
     private func checkAuthorization(
-        _ exchange: Exchange, _ request: CallRequest
+        _ exchange: Exchange, _ request: CallRequest, _ method: CallableMethod
     ) throws(ConnectError) {
-        guard request.isDurable, exchange.head.headers.contains("Authorization") else { return }
+        guard exchange.head.headers.contains("Authorization") else { return }
+        let target = catalog.targets[method.target].settings
+        guard !target.credentials.hasToken else {
+            throw ConnectError(
+                .invalidArgument,
+                "authorization: target \(target.name) has credentials of its own; leave it out")
+        }
+        guard request.isDurable else { return }
         throw ConnectError(
             .invalidArgument,
             "authorization: a durable call lies on disk; let the target's credentials send it")
@@ -143,8 +153,8 @@ struct CallHandler {
         var headers = ResponseMetadata.headers(end.headers, trailers: end.trailers)
         guard end.code == StatusCode.ok else {
             var error = ConnectError(
-                code: end.code, message: end.message, statusDetails: end.statusDetails,
-                schema: schema)
+                code: end.code, message: message(of: end, target: method.target),
+                statusDetails: end.statusDetails, schema: schema)
             error.headers = headers
             if error.code == .unavailable, !end.fromTarget {
                 error.headers.append("Retry-After", "1")
@@ -165,6 +175,14 @@ struct CallHandler {
                         "the target's response does not fit its descriptor: \(error.description)"))
             }
         }
+    }
+
+    /// A deadline that passed because the target was never ready says why it was not.
+    private func message(of end: CallEnd, target: Int) -> String {
+        guard !end.fromTarget, end.code == StatusCode.deadlineExceeded, !service.isUp(target)
+        else { return end.message }
+        let name = catalog.targets[target].settings.name
+        return "\(end.message): target \(name) is down: \(service.downReason(target))"
     }
 
     // MARK: durable

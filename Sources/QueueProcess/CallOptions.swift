@@ -14,6 +14,8 @@ struct CallOptions {
     var maxAttempts: Int32?
     var key: String?
     var batch: String?
+    /// The job ends as the long-running operation that its call begins.
+    var awaitsOperation = false
     private(set) var metadata: [MetadataEntry] = []
     private var metadataBytes = 0
 

@@ -92,14 +92,14 @@ struct CallRequest {
                 try options.setKey(CallRequest.unquoted(key))
             }
         }
-        isDurable = respondsAsync || options.key != nil
+        options.awaitsOperation = try CallRequest.flag(head, "Prong-Wait-Operation")
+        isDurable = respondsAsync || options.key != nil || options.awaitsOperation
         for name in ["Prong-Delay", "Prong-Expires"] where !isDurable && head.headers[name] != nil {
             throw ConnectError(
                 .invalidArgument,
                 "\(name): only a durable call can wait: send `Prefer: respond-async` or an"
                     + " `Idempotency-Key` with it")
         }
-        try refuseLater(head, "Prong-Wait-Operation", unless: "false")
     }
 
     private mutating func readShape(_ head: RequestHead) throws(ConnectError) {
@@ -116,11 +116,12 @@ struct CallRequest {
         wantsAllPages = true
     }
 
-    private func refuseLater(
-        _ head: RequestHead, _ name: String, unless harmless: String
-    ) throws(ConnectError) {
-        guard let value = head.headers[name], value.lowercased() != harmless else { return }
-        throw ConnectError(.unimplemented, "\(name): not available in this version of prong")
+    private static func flag(_ head: RequestHead, _ name: String) throws(ConnectError) -> Bool {
+        switch head.headers[name]?.lowercased() {
+        case nil, "", "false": return false
+        case "true": return true
+        case _: throw ConnectError(.invalidArgument, "\(name): must be `true` or `false`")
+        }
     }
 
     /// RFC 8941's string form: a quoted key is the same key.

@@ -185,7 +185,8 @@ struct Catalog: Sendable {
             safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
             pages: PagePlan(method, schema).map {
                 PageFields(requestToken: $0.requestToken, responseToken: $0.responseToken)
-            })
+            },
+            operation: OperationRules(of: method, at: target, schema))
     }
 
     /// INTERFACE 2.3, "Safe".

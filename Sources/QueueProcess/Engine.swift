@@ -151,6 +151,7 @@ final class Engine {
         case .load(let key): load(key)
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .findOverdue(let limit): findOverdue(limit: limit)
+        case .findDuePolls(let limit): findDuePolls(limit: limit)
         case .send(let worker, let dispatches):
             FaultPoint.reach(.queueBeforeSend)
             deliver(worker, .jobs(withExtras(dispatches)))
@@ -349,7 +350,7 @@ final class Engine {
         }
     }
 
-    private func noteReadFailure(_ error: StoreError) {
+    func noteReadFailure(_ error: StoreError) {
         switch error {
         case .corrupt, .foreign, .syncFailed: return onFatal(error)
         case .full, .inputOutput, .permission, .bug: break
@@ -358,7 +359,7 @@ final class Engine {
             "the store cannot be read: \(error.message); prong tries again", cause: "store read")
     }
 
-    private func retryLater(_ work: @escaping () -> Void) {
+    func retryLater(_ work: @escaping () -> Void) {
         loop.assumeIsolated().scheduleTask(in: .seconds(1)) { work() }
     }
 

@@ -77,7 +77,15 @@ struct JobEnvelopeReader {
         case "requestBase64": envelope.requestBase64 = try text(key)
         case "requests": try readRequests()
         case "pages": try readPages()
-        case "waitOperation", "cost": try readLater(key)
+        case "cost": try readLater(key)
+        case "waitOperation":
+            envelope.options.awaitsOperation = try json(key) { (reader) throws(JSONError) in
+                guard try reader.peek() != .null else {
+                    try reader.readNull()
+                    return false
+                }
+                return try reader.readBool()
+            }
         case "metadata": try readMetadata()
         case "priority", "maxAttempts": try readNumber(key)
         case "target", "delay", "at", "expires", "timeout", "key", "batch": try readText(key)
@@ -89,7 +97,6 @@ struct JobEnvelopeReader {
     private mutating func readLater(_ key: String) throws(EnvelopeFault) {
         let isDefault = try json(key) { (reader) throws(JSONError) -> Bool in
             switch (key, try reader.peek()) {
-            case ("waitOperation", .bool): return try !reader.readBool()
             case ("cost", .number): return try reader.readInt64() == 1
             case (_, .null):
                 try reader.readNull()

@@ -191,7 +191,8 @@ struct JobHandler {
                 status: 200, headers: ["Content-Type": "application/proto"], body: wire)
         }
         guard let method, let schema,
-            let json = try? schema.decode(wire: wire, as: method.descriptor.output)
+            let message = method.responseMessage(of: stored.job, schema),
+            let json = try? schema.decode(wire: wire, as: message)
         else {
             let why =
                 service.start.isSafeMode

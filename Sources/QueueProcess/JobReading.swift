@@ -112,7 +112,7 @@ struct JobJSON {
         let method = catalogMethod(of: order)
         if bodies { writeBodies(stored, method, to: &writer) }
         writeError(job, method, to: &writer)
-        writer.optionalField("operationName", job.progress.operationName)
+        writeOperation(job, method, to: &writer)
         if order.maxAttempts != RetryPolicy.unlimited {
             writer.field("maxAttempts", Int(order.maxAttempts))
         }
@@ -170,13 +170,17 @@ struct JobJSON {
         if order.clientStreams {
             writeList("requests", stored.requests, method, \.input, to: &writer)
         } else if let request = stored.requests.first {
-            writeBody("request", request, method, \.input, to: &writer)
+            writeBody("request", request, method, to: &writer) { method, _ in
+                method.descriptor.input
+            }
         }
         guard stored.job.progress.state == .succeeded else { return }
         if order.serverStreams {
             writeList("responses", stored.responses, method, \.output, to: &writer)
         } else if let response = stored.responses.first {
-            writeBody("response", response, method, \.output, to: &writer)
+            writeBody("response", response, method, to: &writer) { method, schema in
+                method.responseMessage(of: stored.job, schema)
+            }
         }
     }
 
@@ -198,11 +202,12 @@ struct JobJSON {
 
     /// With today's descriptors, else as base64.
     private func writeBody(
-        _ name: String, _ wire: [UInt8], _ method: CallableMethod?,
-        _ message: KeyPath<MethodDescriptor, MessageHandle>, to writer: inout JSONWriter
+        _ name: String, _ wire: [UInt8], _ method: CallableMethod?, to writer: inout JSONWriter,
+        _ type: (CallableMethod, Schema) -> MessageHandle?
     ) {
         if let method, let schema = service.schemaOfStored(method),
-            let json = try? schema.decode(wire: wire, as: method.descriptor[keyPath: message])
+            let message = type(method, schema),
+            let json = try? schema.decode(wire: wire, as: message)
         {
             writer.key(name)
             writer.raw(json)

@@ -28,6 +28,22 @@ enum RichStatus {
         return details
     }
 
+    /// code = 1, message = 2 of a google.rpc.Status; what is no code of gRPC's is unknown.
+    static func head(_ bytes: [UInt8]) -> (code: Int32, message: String) {
+        var code = StatusCode.unknown
+        var message = ""
+        var reader = FieldReader(bytes)
+        while let field = try? reader.next() {
+            switch field.number {
+            case 1:
+                if let value = try? reader.unsigned(field), 1...16 ~= value { code = Int32(value) }
+            case 2: message = (try? reader.text(field)) ?? ""
+            case _: break
+            }
+        }
+        return (code, message)
+    }
+
     private static func detail(_ any: FieldReader) -> StatusDetail? {
         var any = any
         var detail = StatusDetail(type: "", value: [])

@@ -29,7 +29,7 @@ extension Service {
             metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
             safety: method.policy.safety,
-            flags: wantsAllPages ? method.flags.union(.allPages) : method.flags)
+            flags: flags(method, options, wantsAllPages: wantsAllPages))
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
@@ -46,6 +46,15 @@ extension Service {
         method.policy.jobRetry.totalMilliseconds.map {
             max(now, options.notBeforeMilliseconds ?? now) + $0
         }
+    }
+
+    private func flags(
+        _ method: CallableMethod, _ options: CallOptions, wantsAllPages: Bool
+    ) -> JobFlags {
+        var flags = method.flags
+        if wantsAllPages { flags.insert(.allPages) }
+        if options.awaitsOperation { flags.insert(.waitOperation) }
+        return flags
     }
 
     private func lane(ofTarget target: Int) -> LaneID {
@@ -84,6 +93,7 @@ struct JobParser {
         }
         let method = try find(envelope)
         if envelope.wantsAllPages { try method.checkPages("pages") }
+        if envelope.options.awaitsOperation { try method.checkOperation("waitOperation") }
         let messages = try requests(envelope, text, method)
         return service.submission(
             envelope.options, method, messages, submitter,

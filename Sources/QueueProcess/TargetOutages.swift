@@ -88,14 +88,22 @@ extension Service {
             return "no worker has been there to connect to \(settings.address) since \(since);"
                 + " see `prong workers`, and the log for why they end"
         }
+        let summary = TargetOutages.summary(states)
+        let told = states.filter { !$0.reason.isEmpty }.min { $0.reason < $1.reason }
+        if let told {
+            let advice =
+                told.connectivity == .shutdown
+                ? "correct the settings of the target, then restart prongd"
+                : "prong tries again by itself"
+            return "no worker has been able to call \(settings.address) since \(since)"
+                + " (\(summary)): \(told.reason); \(advice)"
+        }
         let opening =
             "no worker has had a READY connection to \(settings.address) since \(since)"
-            + " (\(TargetOutages.summary(states)))"
-        if let reason = states.map(\.reason).filter({ !$0.isEmpty }).min() {
-            return "\(opening): \(reason); correct the settings of the target, then restart prongd"
-        }
+            + " (\(summary))"
         let keys =
-            settings.credentials == .tls ? "`credentials`, `ca` and `authority`" : "`credentials`"
+            settings.credentials != .insecure
+            ? "`credentials`, `ca` and `authority`" : "`credentials`"
         return "\(opening); check that the server listens there, and the `address`, \(keys) of"
             + " [targets.\(settings.name)]; prong tries again every second"
     }

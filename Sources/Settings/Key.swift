@@ -118,6 +118,16 @@ struct Key<Owner>: Sendable {
             ))
     }
 
+    static func flag(
+        _ name: String, _ path: any WritableKeyPath<Owner, Bool> & Sendable
+    ) -> Key {
+        Key(
+            name: name, kind: .boolean,
+            place: .stored(
+                read: { .boolean($0[keyPath: path]) },
+                write: { if case .boolean(let flag) = $1 { $0[keyPath: path] = flag } }))
+    }
+
     static func text(
         _ name: String, _ rule: TextRule, _ path: any WritableKeyPath<Owner, String> & Sendable
     ) -> Key {

@@ -87,18 +87,15 @@ enum KeyTable {
     ]
 
     private static let targetSecurity: [Key<Settings.Target>] = [
-        .choice(
-            "credentials", [("insecure", .insecure), ("tls", .tls)],
-            later: ["google", "service-account:", "token-file:", "external:", "credential:"],
-            \.credentials),
+        .text("credentials", .credentials, \.credentialsText),
         .text("ca", .path, \.caPath),
         .text("cert", .path, \.certificatePath),
         .text("key", .path, \.keyPath),
         .text("authority", .authority, \.authority),
-        .later("scopes", .texts(.printable), .texts([])),
-        .later("quota_project", .text(.printable), .text("")),
-        .later("universe_domain", .text(.printable), .text("")),
-        .later("impersonate", .text(.printable), .text("")),
+        .texts("scopes", .scope, \.scopes),
+        .text("quota_project", .project, \.quotaProject),
+        .text("universe_domain", .domain, \.universeDomain),
+        .text("impersonate", .account, \.impersonate),
     ]
 
     private static let targetCalls: [Key<Settings.Target>] = [
@@ -108,7 +105,8 @@ enum KeyTable {
         .texts("idempotent", .methodPattern, \.idempotent),
         .choice(
             "on_unknown", [("keep", .keep), ("fail", .fail), ("retry", .retry)], \.onUnknown),
-        .later("operation_timeout", anyDuration, .integer(86_400_000)),
+        .duration(
+            "operation_timeout", 1_000...tenYearsMilliseconds, \.operationTimeoutMilliseconds),
     ]
 
     private static let targetLimits: [Key<Settings.Target>] = [
@@ -118,7 +116,7 @@ enum KeyTable {
         .later("rates", .rates, .pairs([])),
         .later("weight", .integer(1...1_000), .integer(1)),
         .later("retry_budget", .real(0...1), .real(0.1)),
-        .later("cancel_operation", .boolean, .boolean(false)),
+        .flag("cancel_operation", \.cancelsOperation),
         .later("allow", .texts(.principal), .texts([])),
     ]
 }

@@ -56,6 +56,11 @@ struct SettingsEncoder {
         for number in list { signed(Int64(number)) }
     }
 
+    mutating func texts(_ list: [String]) {
+        count(list.count)
+        for text in list { self.text(text) }
+    }
+
     mutating func value(_ value: SettingValue) {
         switch value {
         case .integer(let number):
@@ -171,7 +176,7 @@ struct SettingsDecoder {
         }
     }
 
-    private mutating func texts() throws(SettingsDecodingError) -> [String] {
+    mutating func texts() throws(SettingsDecodingError) -> [String] {
         var list: [String] = []
         for _ in 0..<(try count()) { list.append(try text()) }
         return list

@@ -4,7 +4,7 @@
 //
 //     settings  =  table*7  count  target*       root listen store worker defaults access log
 //     table     =  count  (number  value)*       keys of later versions have no field
-//     target    =  name  table  extras           methodPolicies, channelServiceConfig
+//     target    =  name  table  extras           channelServiceConfig, defaults, methodPolicies
 //     value     =  shape  content
 
 /// Bytes that are not encoded settings.
@@ -31,6 +31,8 @@ extension Settings {
             encoder.text(target.name)
             encoder.table(target, KeyTable.target)
             encoder.text(target.channelServiceConfig)
+            encoder.texts(target.defaultScopes)
+            encoder.text(target.defaultHost)
             encoder.count(target.methodPolicies.count)
             for policy in target.methodPolicies { encoder.policy(policy) }
         }
@@ -53,6 +55,8 @@ extension Settings {
             var target = Target(name: try decoder.text())
             try decoder.table(&target, KeyTable.target)
             target.channelServiceConfig = try decoder.text()
+            target.defaultScopes = try decoder.texts()
+            target.defaultHost = try decoder.text()
             for _ in 0..<(try decoder.count()) {
                 target.methodPolicies.append(try decoder.policy())
             }

@@ -189,6 +189,7 @@ enum TargetRelations {
                     + "--descriptor_set_out")
         }
         checkSecurity(target, node, path, &reading)
+        checkTokens(target, node, path, &reading)
     }
 
     private static func checkSecurity(

@@ -22,6 +22,20 @@ extension Settings {
         package var keyPath = ""
         /// `authority`: the name expected of the server, sent as `:authority`; "": the address.
         package var authority = ""
+        /// `scopes`: what the token is for; empty: the API's own (`defaultScopes`).
+        package var scopes: [String] = []
+        /// `quota_project`: who is billed, as `x-goog-user-project`; "": as the environment or the
+        /// credential file says.
+        package var quotaProject = ""
+        /// `universe_domain`: "" is the environment's, or Google's own.
+        package var universeDomain = ""
+        /// `impersonate`: the service account to act as; "" is none.
+        package var impersonate = ""
+        /// The scopes that the offered services declare; empty where they declare none.
+        package var defaultScopes: [String] = []
+        /// The host that the offered services declare, without a port; "" where they declare none
+        /// or several.
+        package var defaultHost = ""
         /// `timeout`: for methods that the service config does not name; nil: `[defaults]` decide.
         package var timeoutMilliseconds: Int64?
         /// `service_config`: gRPC service config file, absolute after the loader; "" is none.
@@ -41,17 +55,14 @@ extension Settings {
         /// `max_in_flight`: calls at once, over all workers; 0: no limit.
         package var maxInFlight = 0
 
+        /// `operation_timeout`: how long a job follows its long-running operation.
+        package var operationTimeoutMilliseconds: Int64 = 86_400_000
+        /// `cancel_operation`: cancelling a waiting job also cancels its operation.
+        package var cancelsOperation = false
+
         package init(name: String) {
             self.name = name
         }
-    }
-
-    /// How the connection to a target is secured.
-    package enum Credentials: UInt8, CaseIterable, Sendable {
-        /// Plain text: for loopback, Unix sockets and meshes that encrypt by themselves.
-        case insecure
-        /// TLS with the server's certificate checked; mutual when `cert` and `key` are given.
-        case tls
     }
 
     /// What becomes of a job that ended `unknown`.

@@ -27,6 +27,16 @@ enum TextRule: Sendable {
     case rate
     /// Anything printable.
     case printable
+    /// How a target's calls are authorized.
+    case credentials
+    /// An OAuth scope.
+    case scope
+    /// A project of Google's; "" is none.
+    case project
+    /// A domain name; "" is the default.
+    case domain
+    /// A service account's address; "" is none.
+    case account
 
     /// What is wrong with a text, or nil.
     func refusal(of text: String) -> Refusal? {
@@ -59,6 +69,11 @@ enum TextRule: Sendable {
         case .methodPattern: !text.isEmpty && TextRule.isWord(text, also: "._/*")
         case .principal: TextRule.isPrincipal(text)
         case .rate: RateText.isRate(text)
+        case .credentials: Settings.Credentials(text) != nil
+        case .scope: !text.isEmpty && text.utf8.allSatisfy { 0x21...0x7E ~= $0 }
+        case .project: TextRule.isWord(text, also: "-.:_")
+        case .domain: TextRule.isWord(text, also: "-.")
+        case .account: text.isEmpty || (text.contains("@") && TextRule.isWord(text, also: "-._@"))
         }
     }
 
@@ -75,6 +90,11 @@ enum TextRule: Sendable {
         case .methodPattern: "is not a pattern of method names"
         case .principal: "names no group and no user"
         case .rate: "is not a rate"
+        case .credentials: "is none of the choices"
+        case .scope: "is not a scope"
+        case .project: "is not a project"
+        case .domain: "is not a domain name"
+        case .account: "is not a service account's address"
         }
     }
 
@@ -93,6 +113,12 @@ enum TextRule: Sendable {
         case .methodPattern: "write one like \"*/Get*\""
         case .principal: "write \"group:NAME\" or \"user:NAME\""
         case .rate: "write one like \"600/1m\""
+        case .credentials:
+            "write " + Settings.Credentials.words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .scope: "write one like \"https://www.googleapis.com/auth/cloud-platform\""
+        case .project: "write one like \"my-project\""
+        case .domain: "write one like \"googleapis.com\""
+        case .account: "write one like \"name@project.iam.gserviceaccount.com\""
         }
     }
 

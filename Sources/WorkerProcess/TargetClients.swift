@@ -1,6 +1,8 @@
 // One gRPC client per target, built here, in this process, after the fork; kept connected, and its
-// state watched. Credentials' files are read here too: a private key passes no other process.
+// state watched. A target whose calls need a token is ready only while there is one. Certificates
+// and their keys are read here too: a private key passes no other process.
 
+import Credentials
 import GRPCClient
 import Kernel
 import Settings
@@ -11,17 +13,35 @@ final class TargetClients {
     private struct Client {
         let channel: Channel?
         let metadata: [MetadataField]
+        /// The channel's own.
         var state: TargetState
+        /// Nil: its calls carry no token of prong's.
+        var token: CallToken?
+
+        /// What calls find.
+        var told: TargetState {
+            guard let token, token.standing.token == nil, channel != nil else { return state }
+            var state = state
+            let isFetching = token.standing == TokenStanding.none
+            if state.connectivity == .ready {
+                state.connectivity = isFetching ? .connecting : .transientFailure
+            }
+            state.reason = "there is no token for its calls: \(token.standing.reason)"
+            return state
+        }
     }
 
     private var clients: [Client] = []
+    private let board: TokenBoard
+    private var onChange: ((TargetState) -> Void)?
 
     /// A PEM file larger than this is none.
     private static let pemBytesMax = 1 << 20
 
     /// Builds all clients; one that cannot be built stays as a target that is never ready, with the
     /// reason, so that the others serve.
-    init(settings: Settings, queue: CompletionQueue, userAgent: String) {
+    init(settings: Settings, queue: CompletionQueue, userAgent: String, board: TokenBoard) {
+        self.board = board
         for (index, target) in settings.targets.enumerated() {
             let builtAt = Int64(Clock.wallMilliseconds())
             var state = TargetState(
@@ -33,49 +53,72 @@ final class TargetClients {
                 state.connectivity = .shutdown
                 state.reason = error.reason
             }
+            let token = target.credentials.hasToken ? CallToken(standing: .none) : nil
             clients.append(
-                Client(channel: channel, metadata: Self.metadata(of: target), state: state))
+                Client(
+                    channel: channel, metadata: Self.metadata(of: target), state: state,
+                    token: token))
         }
     }
 
-    var states: [TargetState] { clients.map(\.state) }
+    var states: [TargetState] { clients.map(\.told) }
 
     /// Connects all, and tells each change of a state.
     func watch(_ onChange: @escaping (TargetState) -> Void) {
+        self.onChange = onChange
         for index in clients.indices {
             guard let channel = clients[index].channel else {
-                onChange(clients[index].state)
+                onChange(clients[index].told)
                 continue
             }
             channel.watchState { [self] state in
                 clients[index].state.connectivity =
                     WireFormat.Connectivity(rawValue: state.rawValue) ?? .shutdown
-                onChange(clients[index].state)
+                onChange(clients[index].told)
             }
         }
     }
 
-    /// The channel, only while it is connected: a call on any other might wait and be sent at a
-    /// moment that nobody knows.
+    /// Takes over the tokens that have come, and tells each change of a state.
+    func noteTokens() {
+        for (index, token) in board.take() where clients.indices.contains(index) {
+            let before = clients[index].told
+            clients[index].token = token
+            if clients[index].told != before { onChange?(clients[index].told) }
+        }
+    }
+
+    /// The channel, only while it is connected and its calls have their token: a call on any other
+    /// might wait and be sent at a moment that nobody knows.
     func readyChannel(_ target: UInt32) -> Channel? {
         guard clients.indices.contains(Int(target)) else { return nil }
-        guard let channel = clients[Int(target)].channel, channel.state() == .ready else {
-            return nil
-        }
+        let client = clients[Int(target)]
+        guard let channel = client.channel, channel.state() == .ready,
+            client.token.map({ $0.standing.token != nil }) ?? true
+        else { return nil }
         return channel
     }
 
-    /// The target's own entries, behind the call's; the call's win.
+    /// The target's own entries stand behind the call's, those of its token behind both. Whoever
+    /// is in front wins, but for the token.
     func metadata(for order: CallOrder) -> [MetadataField] {
         var fields = order.metadata.map { MetadataField(name: $0.name, value: $0.value) }
-        let own = clients[Int(order.target)].metadata
         if order.isGoogle, !fields.contains(where: { $0.name == ClientName.header }) {
             fields.append(ClientName.field)
         }
-        guard !own.isEmpty else { return fields }
+        let client = clients[Int(order.target)]
+        Self.append(client.metadata, to: &fields)
+        if let token = client.token {
+            fields.removeAll { $0.name == "authorization" }
+            Self.append(token.fields, to: &fields)
+        }
+        return fields
+    }
+
+    private static func append(_ own: [MetadataField], to fields: inout [MetadataField]) {
+        guard !own.isEmpty else { return }
         let given = Set(fields.map(\.name))
         fields += own.filter { !given.contains($0.name) }
-        return fields
     }
 
     private static func metadata(of target: Settings.Target) -> [MetadataField] {
@@ -106,7 +149,7 @@ final class TargetClients {
         switch target.credentials {
         case .insecure:
             return .insecure
-        case .tls:
+        case .tls, .google, .serviceAccount, .tokenFile, .external, .credential:
             var tls = ClientTLS()
             if !target.caPath.isEmpty { tls.roots = try pem(target.caPath) }
             if !target.certificatePath.isEmpty {

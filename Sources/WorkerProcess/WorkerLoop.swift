@@ -63,6 +63,7 @@ final class WorkerLoop {
     private func step() {
         let now = Clock.monotonicNanoseconds()
         if now >= heartbeatDueNanoseconds { beat(now) }
+        clients.noteTokens()
         for target in takeChangedTargets() { handle(.target(target)) }
         for inbound in link.takeInbox() { take(inbound) }
         tellEnds()

@@ -3,7 +3,8 @@
 // Must never be entered in a process in which C-core is alive already.
 //
 // Two threads of ours: this one waits on C-core's completion queue and does all the work, the link
-// thread reads the sockets of the queue and the supervisor. C-core adds its own.
+// thread reads the sockets of the queue and the supervisor. Where a target needs tokens, a third
+// one gets them (TokenThread). C-core adds its own.
 
 import GRPCClient
 import Glibc
@@ -29,13 +30,16 @@ package func runWorker(_ context: consuming ChildContext) -> Int32 {
         log.write(level == .error ? .warning : .debug, cause) { "grpc: \(line)" }
     }
     let queue = CompletionQueue(runtime: Runtime())
+    let board = TokenBoard(waker: queue.waker)
     let clients = TargetClients(
-        settings: settings, queue: queue, userAgent: "prong/\(Version.text)")
-    for (target, state) in zip(settings.targets, clients.states) where !state.reason.isEmpty {
+        settings: settings, queue: queue, userAgent: "prong/\(Version.text)", board: board)
+    for (target, state) in zip(settings.targets, clients.states)
+    where state.connectivity == .shutdown {
         log.error("target \(target.name) has no client: \(state.reason); its jobs wait")
     }
     do {
         link = try QueueLink(path: workersSocketPath(settings), waker: queue.waker)
+        try TokenThread.start(settings, board: board, log: log)
     } catch {
         log.error("\(error); the supervisor tries again")
         return workerExitSystem

@@ -235,7 +235,7 @@ struct JobTests {
         }
     }
 
-    @Test(arguments: ["\"waitOperation\": true", "\"cost\": 2"])
+    @Test(arguments: ["\"cost\": 2"])
     func `a field that this version does not carry out is unimplemented`(_ field: String) throws {
         try withPool { daemon, _ in
             let method = "\(ExampleServer.service)/Echo"
@@ -249,16 +249,6 @@ struct JobTests {
         }
     }
 
-    @Test(arguments: ["Prong-Wait-Operation: true"])
-    func `a header that this version does not carry out is unimplemented`(_ header: String) throws {
-        try withPool { daemon, _ in
-            let parts = header.split(separator: ":")
-            let value = parts[1].trimmingCharacters(in: .whitespaces)
-            let answer = try daemon.call("Echo", headers: [(String(parts[0]), value)])
-            expectRefusal(answer, 501, "unimplemented")
-        }
-    }
-
     @Test(arguments: [
         ("\"priority\": 101", "priority"), ("\"priority\": \"high\"", "priority"),
         ("\"delay\": \"5 parsecs\"", "delay"), ("\"timeout\": \"-1s\"", "timeout"),
@@ -266,6 +256,7 @@ struct JobTests {
         ("\"at\": \"yesterday\"", "at"), ("\"key\": \"\"", "key"),
         ("\"delay\": \"1s\", \"at\": \"2030-01-01T00:00:00Z\"", "at"),
         ("\"target\": \"nowhere\"", "nowhere"), ("\"batch\": 7", "batch"),
+        ("\"waitOperation\": true", "waitOperation"), ("\"waitOperation\": 1", "waitOperation"),
     ])
     func `a wrong option is refused by its name`(_ field: String, _ name: String) throws {
         try withPool { daemon, _ in

@@ -121,7 +121,7 @@ struct TargetDownTests {
         }
     }
 
-    @Test func `a direct call to a target that is down waits for it until its deadline`() throws {
+    @Test func `a direct call to a target that is down waits, then says why`() throws {
         try withPool { daemon, server in
             server.stop()
             try eventuallyTrue("the target is down") {
@@ -132,6 +132,7 @@ struct TargetDownTests {
             #expect(answer.status == 504, "\(answer)")
             #expect(answer.code == "deadline_exceeded", "\(answer)")
             #expect(answer[header: "prong-origin"] == "prong")
+            try expectReason(answer.message, naming: server)
         }
     }
 

@@ -25,17 +25,26 @@ let package = Package(
             name: "CTOML",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-fsanitize=fuzzer-no-link"])]),
         .systemLibrary(name: "CSystemd"),
+        .target(
+            name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "Settings", swiftSettings: instrumented),
         .target(name: "WireFormat", swiftSettings: instrumented),
         .target(name: "Schema", swiftSettings: instrumented),
         .target(name: "JobLogic", swiftSettings: instrumented),
+        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: instrumented),
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: instrumented),
         .target(
             name: "Ops", dependencies: ["CSystemd", "Kernel", "WireFormat"],
             swiftSettings: instrumented),
         .target(
+            name: "TokenExchange", dependencies: ["CTLS", "Credentials", "Settings", "Kernel"],
+            swiftSettings: instrumented),
+        .target(
             name: "LoaderProcess",
-            dependencies: ["CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops"],
+            dependencies: [
+                "CTOML", "Settings", "Schema", "Credentials", "TokenExchange", "WireFormat",
+                "Kernel", "Ops",
+            ],
             swiftSettings: instrumented),
         .target(
             name: "HTTPServer",
@@ -45,7 +54,7 @@ let package = Package(
             name: "FuzzProng",
             dependencies: [
                 "WireFormat", "Schema", "LoaderProcess", "HTTPServer", "JobLogic", "Settings",
-                nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                "Credentials", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
             ],
             swiftSettings: instrumented,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),

@@ -124,6 +124,28 @@ def varint(value):
     return out + bytes([value])
 
 
+SECRET = "fuzzed-secret-0123456789"
+USER = (f'{{"type": "authorized_user", "client_id": "c", "client_secret": "{SECRET}",'
+        f' "refresh_token": "{SECRET}", "quota_project_id": "q"}}')
+KEY_FILES = [
+    f'{{"type": "service_account", "client_email": "a@b", "private_key": "{SECRET}",'
+    ' "private_key_id": "k", "token_uri": "https://localhost:8443/token"}',
+    USER,
+    '{"type": "impersonated_service_account", "delegates": ["d"], "source_credentials": '
+    + USER + ', "service_account_impersonation_url": "https://h/v1/a:generateAccessToken"}',
+    '{"type": "external_account", "audience": "a", "subject_token_type": "t", "client_id": "c",'
+    ' "credential_source": {"url": "http://169.254.169.254/x", "headers": {"a": "b"},'
+    ' "format": {"type": "json", "subject_token_field_name": "type"}},'
+    ' "service_account_impersonation": {"token_lifetime_seconds": 700}}']
+ANSWERS = [
+    'HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n{"access_token": "t", "expires_in": 3600}',
+    'HTTP/1.1 200 OK\r\n\r\n{"accessToken": "t", "expireTime": "2030-01-01T00:00:00Z"}',
+    'HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n1c\r\n{"error": "invalid_grant",'
+    ' "er\r\n16\r\nror_description": "x"}\r\n0\r\n\r\n',
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n{"error": {"status": "S",'
+    ' "message": "' + SECRET + '"}}']
+
+
 def frames():
     inner = fields((1, 1), (2, 2), (3, b"text"), (4, fields((1, 5), (2, b"a"))), (5, 300))
     bodies = [b"", fields((1, 1)), fields((1, inner), (1, inner)), inner]
@@ -171,6 +193,8 @@ def main():
     write("http", HTTP)
     write("envelope", ENVELOPE)
     write("link", list(frames()))
+    write("key-file", KEY_FILES)
+    write("token-answer", ANSWERS)
     with open(os.path.join(HERE, "../../Config/prong.toml"), "rb") as config:
         write("toml", [config.read(), b"workers = 2\n[targets.a]\naddress = \"b:1\"\n"
                        b"idempotent = [\"*/Get*\"]\nmetadata = { \"x\" = \"y\" }\n",

@@ -8,7 +8,16 @@ import Testing
 /// An event without its data, so that a table can name it.
 enum EventName: CaseIterable, Sendable {
     case dispatched, endedWell, neverArrived, due, expired, cancel, retry, resolveSucceeded
-    case resolveFailed
+    case resolveFailed, began, endedAtOnce, beganNothing, polled, polledDone, polledFailed
+    case postponed, lost
+
+    private static let under = OperationReading(name: "operations/1", isDone: false)
+    private static let done = OperationReading(
+        name: "operations/1", isDone: true, response: [1])
+    private static let failed = OperationReading(
+        name: "operations/1", isDone: true,
+        error: JobError(code: 5, message: "no", fromTarget: true))
+    private static let well = AttemptReport(end: .status(code: 0, hint: .none))
 
     var event: JobEvent {
         switch self {
@@ -24,6 +33,14 @@ enum EventName: CaseIterable, Sendable {
         case .retry: .retry
         case .resolveSucceeded: .resolve(succeeded: true)
         case .resolveFailed: .resolve(succeeded: false)
+        case .began: .operationBegan(Self.well, Self.under, random: 1)
+        case .endedAtOnce: .operationBegan(Self.well, Self.done, random: 1)
+        case .beganNothing: .operationBegan(Self.well, nil, random: 1)
+        case .polled: .operationPolled(Self.under, random: 1)
+        case .polledDone: .operationPolled(Self.done, random: 1)
+        case .polledFailed: .operationPolled(Self.failed, random: 1)
+        case .postponed: .pollPostponed(random: 1)
+        case .lost: .operationLost(JobError(code: 5, message: "gone", fromTarget: true))
         }
     }
 
@@ -35,7 +52,10 @@ enum EventName: CaseIterable, Sendable {
         case (.neverArrived, .running): .queued
         case (.due, .scheduled): .queued
         case (.expired, .queued), (.expired, .scheduled): .expired
-        case (.cancel, .queued), (.cancel, .scheduled): .cancelled
+        case (.cancel, .queued), (.cancel, .scheduled), (.cancel, .waiting): .cancelled
+        case (.began, .running), (.polled, .waiting), (.postponed, .waiting): .waiting
+        case (.endedAtOnce, .running), (.polledDone, .waiting): .succeeded
+        case (.beganNothing, .running), (.polledFailed, .waiting), (.lost, .waiting): .failed
         case (.retry, .failed), (.retry, .cancelled), (.retry, .expired), (.retry, .unknown):
             .queued
         case (.resolveSucceeded, .unknown): .succeeded
@@ -67,6 +87,7 @@ struct JobMachineTests {
             #expect(job.progress.state == expected)
             #expect((job.progress.endedAtMilliseconds != nil) == expected.hasEnded)
             #expect((job.progress.mark != nil) == (expected == .running))
+            #expect(expected != .waiting || job.progress.notBeforeMilliseconds != nil)
         case (.failure(let error), nil):
             #expect(!error.reason.isEmpty)
             #expect(error.reason.first?.isLowercase == true)
@@ -82,7 +103,7 @@ struct JobMachineTests {
             (JobState.running, EventName.cancel, "it runs: its worker is asked first"),
             (.unknown, .cancel, "its call may have happened: use retry, resolve or purge"),
             (.succeeded, .cancel, "it has ended: it is succeeded"),
-            (.waiting, .cancel, "its operation is under way"),
+            (.waiting, .dispatched, "its operation is under way"),
             (.succeeded, .retry, "it has succeeded"),
             (.running, .retry, "it has not ended: it is running"),
             (.failed, .resolveFailed, "only an unknown job is resolved: it is failed"),

@@ -72,8 +72,8 @@ struct Ledger {
         case .drained:
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
-        case .commitWanted, .fetch, .load, .promote, .findOverdue, .send, .acknowledge, .cancel,
-            .replace, .settled, .observed, .window:
+        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findDuePolls, .send,
+            .acknowledge, .cancel, .replace, .settled, .observed, .window:
             break
         }
     }

@@ -14,6 +14,7 @@ final class QueueWorld {
         case load(JobKey)
         case promote(limit: Int, byteLimit: Int)
         case overdue(limit: Int)
+        case polls(limit: Int)
     }
 
     /// The target whose `on_unknown` is `retry`: its users allow repeats.
@@ -122,6 +123,7 @@ final class QueueWorld {
         case .promote(let limit, let byteLimit):
             writer.append(.promote(limit: limit, byteLimit: byteLimit))
         case .findOverdue(let limit): writer.append(.overdue(limit: limit))
+        case .findDuePolls(let limit): writer.append(.polls(limit: limit))
         case .send(let worker, let dispatches):
             for dispatch in dispatches { checkMark(dispatch, worker) }
             send(.jobs(dispatches), to: worker)
@@ -183,7 +185,18 @@ final class QueueWorld {
                     }))
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .overdue(let limit): findOverdue(limit: limit)
+        case .polls(let limit): findPolls(limit: limit)
         }
+    }
+
+    private func findPolls(limit: Int) {
+        let wall = now.wallMilliseconds
+        if random.chance(readFailurePercent) {
+            return late.append(.pollsDue([], nextPollMilliseconds: wall))
+        }
+        let jobs = (try? store.duePolls(nowMilliseconds: wall, limit: limit)) ?? []
+        let next = (try? store.nextPollMilliseconds(after: wall)) ?? nil
+        answers.append(.pollsDue(jobs, nextPollMilliseconds: next))
     }
 
     private func promote(limit: Int, byteLimit: Int) {

@@ -24,15 +24,20 @@ final class ScratchFolder {
     func write(_ name: String, _ text: String) -> String { write(name, Array(text.utf8)) }
 }
 
-/// A FileDescriptorSet with message t.M and service t.S with one method.
-func smallDescriptorSet() -> [UInt8] {
-    func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
-        [number << 3 | 2, UInt8(bytes.count)] + bytes
+/// A FileDescriptorSet with message t.M and service t.S with one method; with `host` and `scopes`
+/// the service declares them as Google's do.
+func smallDescriptorSet(host: String = "", scopes: String = "") -> [UInt8] {
+    func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] {
+        let tag = number << 3 | 2
+        let head = tag < 128 ? [UInt8(tag)] : [UInt8(tag & 127 | 128), UInt8(tag >> 7)]
+        return head + [UInt8(bytes.count)] + bytes
     }
-    func text(_ number: UInt8, _ text: String) -> [UInt8] { field(number, Array(text.utf8)) }
+    func text(_ number: Int, _ text: String) -> [UInt8] { field(number, Array(text.utf8)) }
     let message = field(4, text(1, "M"))
     let method = field(2, text(1, "Do") + text(2, ".t.M") + text(3, ".t.M"))
-    let service = field(6, text(1, "S") + method)
+    // google.api.default_host and google.api.oauth_scopes
+    let options = host.isEmpty ? [] : field(3, text(1049, host) + text(1050, scopes))
+    let service = field(6, text(1, "S") + method + options)
     let file = text(1, "t.proto") + text(2, "t") + message + service + text(12, "proto3")
     return field(1, file)
 }

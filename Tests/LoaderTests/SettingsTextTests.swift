@@ -97,8 +97,21 @@ func target(_ lines: String) -> String {
         (retry("2s"), "1:10: defaults.call_retry.max: max is shorter than initial"),
         ("defaults.call_retry.codes = [\"OK\"]", "codes: \"OK\" is not a code of a failed call"),
         ("defaults.call_retry.attempts = 5", "initial is missing"),
-        (target("credentials = \"google\""), "\"google\" is not available in this version"),
-        (target("credentials = \"token-file:x\""), "\"token-file:\" is not available in this"),
+        (target("credentials = \"gogle\""), "\"gogle\" is none of the choices; write \"insec"),
+        (target("credentials = \"token-file:\""), "\"token-file:\" is none of the choices"),
+        (target("credentials = \"credential:../x\""), "is none of the choices"),
+        (target("scopes = [\"a\"]"), "\"tls\" credentials have no use for scopes"),
+        (target("quota_project = \"p\""), "\"tls\" credentials have no use for quota_project"),
+        (
+            target("credentials = \"token-file:f\"\nimpersonate = \"a@b\""),
+            "targets.t.impersonate: \"token-file\" credentials have no use for impersonate"
+        ),
+        (target("scopes = [\"a b\"]"), "\"a b\" is not a scope"),
+        (target("impersonate = \"x\""), "\"x\" is not a service account's address"),
+        (
+            target("credentials = \"google\"\nmetadata = { authorization = \"x\" }"),
+            "targets.t.metadata.authorization: the credentials set it"
+        ),
         (target("cert = \"c\""), "targets.t.cert: a certificate needs its private key"),
         (target("key = \"c\""), "targets.t.key: a private key needs its certificate"),
         (insecure, "5:1: targets.t.ca: insecure credentials use no ca"),
@@ -133,10 +146,9 @@ func target(_ lines: String) -> String {
         "max_size = \"1GiB\"": "store", "retire_after_jobs = 1": "worker",
         "retire_after = \"1h\"": "worker", "retire_above = \"1GiB\"": "worker",
         "crash_limit = 4": "worker", "operate = [\"group:a\"]": "access",
-        "reflection = true": "", "scopes = [\"a\"]": "", "quota_project = \"p\"": "",
-        "universe_domain = \"u\"": "", "impersonate = \"i\"": "", "operation_timeout = \"2d\"": "",
+        "reflection = true": "",
         "rate = \"1/s\"": "", "burst = 1": "", "rates = { \"*\" = \"1/s\" }": "", "weight = 2": "",
-        "retry_budget = 0.2": "", "cancel_operation = true": "", "allow = [\"user:a\"]": "",
+        "retry_budget = 0.2": "", "allow = [\"user:a\"]": "",
     ]
 
     @Test(arguments: laterKeys)

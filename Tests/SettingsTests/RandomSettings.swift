@@ -28,13 +28,27 @@ extension SeededRandom {
             codes: (1...16).filter { _ in Bool.random(using: &self) })
     }
 
+    mutating func credentials() -> Settings.Credentials {
+        let all: [Settings.Credentials] = [
+            .insecure, .tls, .google, .serviceAccount("/k/\(word())"), .tokenFile("/k/\(word())"),
+            .external("/k/\(word())"), .credential(word()),
+        ]
+        return all.randomElement(using: &self) ?? .tls
+    }
+
     mutating func target(_ name: String) -> Settings.Target {
         var target = Settings.Target(name: name)
         target.address = "\(word()).example:\(Int.random(in: 1...65_535, using: &self))"
         target.descriptorPaths = ["/d/\(word())"] + texts { "/d/\($0)é\"\\" }
         target.services = texts { "a.\($0)" }
-        target.credentials = Bool.random(using: &self) ? .insecure : .tls
-        if target.credentials == .tls, Bool.random(using: &self) {
+        target.credentials = credentials()
+        if target.credentials.isGoogle {
+            target.scopes = texts { "https://scopes.example/\($0)" }
+            target.quotaProject = word()
+            target.universeDomain = "\(word()).example"
+            target.impersonate = "\(word())@\(word()).example"
+        }
+        if target.credentials != .insecure, Bool.random(using: &self) {
             target.caPath = "/ca/\(word())"
             target.certificatePath = "/c/\(word())"
             target.keyPath = "/k/\(word())"
@@ -48,6 +62,8 @@ extension SeededRandom {
         target.idempotent = texts { "*/\($0)*" }
         target.onUnknown = Settings.OnUnknown.allCases.randomElement(using: &self) ?? .keep
         target.maxInFlight = .random(in: 0...1_000_000, using: &self)
+        target.operationTimeoutMilliseconds = .random(in: 1_000...86_400_000, using: &self)
+        target.cancelsOperation = .random(using: &self)
         return target
     }
 
@@ -78,6 +94,8 @@ extension SeededRandom {
     mutating func resolve(_ settings: inout Settings) {
         settings.listen.groupId = settings.listen.group.isEmpty ? nil : 42
         for index in settings.targets.indices where Bool.random(using: &self) {
+            settings.targets[index].defaultScopes = texts { "https://scopes.example/\($0)" }
+            settings.targets[index].defaultHost = "\(word()).example"
             settings.targets[index].channelServiceConfig = "{\"loadBalancingPolicy\":\"x\"}"
             let name = Settings.MethodName(service: word(), method: word())
             let retry = Settings.MethodRetry(

@@ -48,7 +48,9 @@ struct ImportTests {
     private let manifest = Manifest.current
 
     /// The standard library and nothing else: no clock, no randomness, no system.
-    private let pure = ["Settings", "WireFormat", "Schema", "JobLogic", "PoolLogic"]
+    private let pure = [
+        "Settings", "WireFormat", "Schema", "JobLogic", "PoolLogic", "Credentials",
+    ]
 
     /// What the toolchain offers to a target that may do IO.
     private let system: Set<String> = ["Glibc", "Synchronization"]
@@ -63,7 +65,7 @@ struct ImportTests {
     private let owners: [String: Set<String>] = [
         "CFork": ["Supervisor"], "CGRPC": ["GRPCClient"], "CSQLite": ["JobStorage"],
         "CTOML": ["LoaderProcess"], "CLinux": ["Kernel", "HTTPServer"],
-        "CSystemd": ["Supervisor"],
+        "CSystemd": ["Supervisor"], "CTLS": ["TokenExchange"],
     ]
 
     /// What tests share; no product.
@@ -116,7 +118,8 @@ struct ImportTests {
         let reached = manifest.closure(of: "Supervisor")
         let forbidden = [
             "CGRPC", "GRPCClient", "CSQLite", "JobStorage", "HTTPServer", "QueueProcess",
-            "WorkerProcess", "LoaderProcess", "CTOML", "Schema", "NIOCore", "NIOPosix",
+            "WorkerProcess", "LoaderProcess", "CTOML", "Schema", "CTLS", "TokenExchange", "NIOCore",
+            "NIOPosix",
             "NIOHTTP1",
         ]
         #expect(reached.isDisjoint(with: forbidden), "\(reached.sorted())")

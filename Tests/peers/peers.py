@@ -3,8 +3,8 @@
 
   peers.py --programs FOLDER [SECTION...]
 
-FOLDER holds prongd and prong-example-server; sections are etcd, library, tls (default: all). Every
-server listens on the loopback only and is ended by the test. The last line is
+FOLDER holds prongd and prong-example-server; sections are etcd, library, tls, tokens (default: all).
+Every server listens on the loopback only and is ended by the test. The last line is
 'N passed, N failed'; the exit code is 0 if nothing failed.
 """
 
@@ -18,9 +18,10 @@ sys.dont_write_bytecode = True
 import etcd  # noqa: E402
 import library  # noqa: E402
 import tls  # noqa: E402
+import tokens  # noqa: E402
 from support import Claims  # noqa: E402
 
-SECTIONS = {"etcd": etcd, "library": library, "tls": tls}
+SECTIONS = {"etcd": etcd, "library": library, "tls": tls, "tokens": tokens}
 
 
 def main():

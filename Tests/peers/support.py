@@ -137,10 +137,11 @@ class Answer:
 class Prongd:
     """prongd with the given target tables, ready to be asked."""
 
-    def __init__(self, programs, targets, more=""):
+    def __init__(self, programs, targets, more="", environment=None):
         self.programs = programs
         self.targets = targets
         self.more = more
+        self.environment = environment
 
     def __enter__(self):
         self.scratch = Scratch().__enter__()
@@ -157,7 +158,7 @@ path = "{self.scratch.file("state/prong.db")}"
 """)
         self.running = Running(
             [os.path.join(self.programs, "prongd"), "--config", config],
-            self.scratch.file("log")).start()
+            self.scratch.file("log"), self.environment).start()
         try:
             until("prongd is ready", self.is_ready)
         except RuntimeError:

@@ -7,6 +7,8 @@ enum FuzzTarget: String, CaseIterable {
     case jsonToWire = "json-to-wire"
     case wireToJSON = "wire-to-json"
     case toml
+    case keyFile = "key-file"
+    case tokenAnswer = "token-answer"
 
     static let current: FuzzTarget = {
         let name = getenv("PRONG_FUZZ_TARGET").map { String(cString: $0) } ?? ""
@@ -26,6 +28,8 @@ enum FuzzTarget: String, CaseIterable {
         case .jsonToWire: TranscodeFuzzing.shared.takeJSON(bytes)
         case .wireToJSON: TranscodeFuzzing.shared.takeWire(bytes)
         case .toml: fuzzTOML(bytes)
+        case .keyFile: fuzzKeyFile(bytes)
+        case .tokenAnswer: fuzzTokenAnswer(bytes)
         }
     }
 }

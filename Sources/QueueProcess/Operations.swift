@@ -1,0 +1,97 @@
+// Long-running operations between the queue's logic, which knows when to ask, and GoogleAPI, which
+// knows how they look. Decides nothing.
+
+import GoogleAPI
+import HTTPServer
+import JobLogic
+import Schema
+import Settings
+
+extension OperationRules {
+    /// Nil: the method begins no operation.
+    convenience init?(of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema) {
+        guard let plan = OperationPlan(of: method, in: schema) else { return nil }
+        self.init(
+            pollMethod: plan.pollMethod,
+            cancelMethod: target.cancelsOperation ? plan.cancelMethod : nil,
+            timeoutMilliseconds: target.operationTimeoutMilliseconds,
+            pollPolicy: MethodPolicy(
+                timeoutMilliseconds: 0, jobRetry: Self.pollRetry, callRetry: Self.pollRetry,
+                safety: .httpGet),
+            read: { response, request in
+                plan.read(response, request: request).map(OperationReading.init)
+            },
+            ask: { name in
+                (
+                    plan.request(name: name),
+                    [
+                        MetadataEntry(
+                            name: RoutingPlan.headerName,
+                            value: Array(OperationPlan.routing(name: name).utf8))
+                    ]
+                )
+            })
+    }
+
+    /// How Google's clients repeat a poll that had no answer (google/longrunning, service config).
+    private static var pollRetry: RetryPolicy {
+        var policy = RetryPolicy(
+            attempts: RetryPolicy.unlimited, initialMilliseconds: 100, maxMilliseconds: 60_000,
+            multiplier: 1.3, codes: [StatusCode.unavailable])
+        policy.isSpreadWide = true
+        return policy
+    }
+}
+
+extension OperationReading {
+    init(_ reading: OperationPlan.Reading) {
+        self.init(
+            name: reading.name, isDone: reading.isDone, error: Self.error(reading),
+            response: reading.response, progress: reading.progress)
+    }
+
+    private static func error(_ reading: OperationPlan.Reading) -> JobError? {
+        if let status = reading.status {
+            let (code, message) = RichStatus.head(status)
+            return JobError(
+                code: code, message: message, statusDetails: status, fromTarget: true)
+        }
+        return reading.foreignType.map {
+            JobError(
+                code: StatusCode.internal,
+                message: "the operation ended well, but with a \($0), which the method does not"
+                    + " declare", fromTarget: false)
+        }
+    }
+}
+
+extension CallableMethod {
+    /// - Parameter name: what the caller wrote, for the message.
+    func checkOperation(_ name: String) throws(ConnectError) {
+        guard policy.operation == nil else { return }
+        throw ConnectError(
+            .invalidArgument,
+            "\(name): \(descriptor.fullName) begins no long-running operation; leave it out")
+    }
+
+    /// What stored bytes of a job's end are; nil: they cannot be shown.
+    func responseMessage(of job: Job, _ schema: Schema) -> MessageHandle? {
+        guard job.order.flags.contains(.waitOperation) else { return descriptor.output }
+        return OperationPlan(of: descriptor, in: schema)?.response
+    }
+}
+
+extension JobJSON {
+    /// How far the job's operation is, with today's descriptors; left out where they do not know.
+    func writeOperation(_ job: Job, _ method: CallableMethod?, to writer: inout JSONWriter) {
+        writer.optionalField("operationName", job.progress.operationName)
+        guard let checkpoint = OperationCheckpoint(job.progress.checkpoint),
+            !checkpoint.progress.isEmpty, job.order.flags.contains(.waitOperation),
+            let schema = service.schemaOfStored(method),
+            let any = schema.message(named: "google.protobuf.Any"),
+            let json = try? schema.decode(wire: checkpoint.progress, as: any)
+        else { return }
+        writer.key("operationMetadata")
+        writer.raw(json)
+    }
+}

@@ -1,0 +1,67 @@
+// Files that credentials come from: read whole, bounded, and told apart from what they were before.
+// Never waits for a FIFO and never says what is in them.
+
+package import Credentials
+import Glibc
+import Kernel
+
+/// Which file it is and which state of it: a change of any of these is a change of the content.
+package struct FileStamp: Equatable, Sendable {
+    private var device: UInt64 = 0
+    private var inode: UInt64 = 0
+    private var size: Int64 = -1
+    private var modifiedSeconds = 0
+    private var modifiedNanoseconds = 0
+
+    /// Of a file that may be missing: that is a state as well.
+    package init(path: String) {
+        var about = stat()
+        guard stat(path, &about) == 0 else { return }
+        device = UInt64(about.st_dev)
+        inode = UInt64(about.st_ino)
+        size = Int64(about.st_size)
+        modifiedSeconds = about.st_mtim.tv_sec
+        modifiedNanoseconds = about.st_mtim.tv_nsec
+    }
+}
+
+package enum CredentialFile {
+    package static func read(
+        _ path: String, bytesMax: Int = KeyFile.bytesMax
+    ) throws(TokenFailure) -> [UInt8] {
+        do throws(SystemError) {
+            let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
+            return try contents(of: file, bytesMax)
+        } catch {
+            throw TokenFailure("\(path): \(error.reason)")
+        }
+    }
+
+    private static func contents(
+        of file: borrowing FileDescriptor, _ bytesMax: Int
+    ) throws(SystemError) -> [UInt8] {
+        let number = file.number
+        var about = stat()
+        try check("fstat") { fstat(number, &about) }
+        guard about.st_mode & S_IFMT == S_IFREG else { throw SystemError("read", errno: EINVAL) }
+        var bytes: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = try check("read") { Glibc.read(number, &room, room.count) }
+            if count == 0 { return bytes }
+            bytes += room[..<count]
+            guard bytes.count <= bytesMax else { throw SystemError("read", errno: EFBIG) }
+        }
+    }
+
+    /// The token that a file holds, alone on its line.
+    package static func token(in bytes: [UInt8]) throws(TokenFailure) -> Secret {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let lines = text.split(whereSeparator: { $0 == "\n" || $0 == "\r\n" || $0 == " " })
+        guard let token = lines.first else { throw TokenFailure("the file is empty") }
+        guard lines.count == 1, isToken(String(token)) else {
+            throw TokenFailure("this holds no token alone on one line")
+        }
+        return Secret(String(token))
+    }
+}

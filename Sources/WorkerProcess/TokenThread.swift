@@ -1,0 +1,255 @@
+// Keeps the tokens of all targets: one thread that reads files, signs and watches the clock, and a
+// short-lived one for each exchange over a network, so that a token endpoint that hangs holds up no
+// other target and never the loop. What to do when is TokenMachine's decision.
+//
+//     token thread ── file, signature ───────────▶ machine ──▶ board ── wake ──▶ loop
+//          ▲  └────── exchange thread ── https ──┐
+//          └────────── results, poke ◀───────────┘
+
+import Credentials
+import Glibc
+import Kernel
+import Ops
+import Settings
+import Synchronization
+import TokenExchange
+
+final class TokenThread: Sendable {
+    /// What one target's token is made of.
+    private struct Seat {
+        let target: Int
+        let settings: Settings.Target
+        var machine = TokenMachine()
+        /// The files that the last token came from, as they were before they were read.
+        var stamps: [String: FileStamp] = [:]
+        var quotaProject = ""
+    }
+
+    private struct Result: Sendable {
+        let seat: Int
+        let event: TokenEvent
+    }
+
+    private let board: TokenBoard
+    private let log: Log
+    private let results = Mutex<[Result]>([])
+    private let pokeReader: CInt
+    private let pokeWriter: CInt
+
+    /// Files are looked at this often, as is a wall clock that was set.
+    private static let lookMilliseconds: UInt64 = 1_000
+    private static let pemBytesMax = 1 << 20
+
+    private init(board: TokenBoard, log: Log) throws(SystemError) {
+        self.board = board
+        self.log = log
+        var ends: [CInt] = [-1, -1]
+        try check("pipe") { pipe(&ends) }
+        (pokeReader, pokeWriter) = (ends[0], ends[1])
+        for end in ends {
+            try Descriptors.setNonblocking(end, true)
+            try Descriptors.setCloseOnExec(end, true)
+        }
+    }
+
+    /// Starts it if a target needs tokens.
+    static func start(
+        _ settings: Settings, board: TokenBoard, log: Log
+    ) throws(SystemError) {
+        let targets = settings.targets
+        guard targets.contains(where: { $0.credentials.hasToken }) else { return }
+        let thread = try TokenThread(board: board, log: log)
+        NamedThread.start(named: "prong-token") { thread.serve(targets) }
+    }
+
+    private func serve(_ targets: [Settings.Target]) {
+        var random = RandomPool()
+        var seats: [Seat] = []
+        for (index, target) in targets.enumerated() where target.credentials.hasToken {
+            seats.append(Seat(target: index, settings: target))
+        }
+        for index in seats.indices { handle(.start, index, &seats, &random) }
+        while true {
+            wait(until: seats.compactMap(\.machine.nextNanoseconds).min())
+            for result in takeResults() { handle(result.event, result.seat, &seats, &random) }
+            for index in seats.indices {
+                let hasChanged = seats[index].stamps.contains { FileStamp(path: $0) != $1 }
+                handle(hasChanged ? .sourceChanged : .tick, index, &seats, &random)
+            }
+        }
+    }
+
+    private func wait(until due: UInt64?) {
+        let now = Clock.monotonicNanoseconds()
+        let end = min(due ?? .max, now + Self.lookMilliseconds * 1_000_000)
+        var wait = pollfd(fd: pokeReader, events: Int16(POLLIN), revents: 0)
+        let milliseconds = end > now ? (end - now + 999_999) / 1_000_000 : 0
+        guard poll(&wait, 1, CInt(clamping: milliseconds)) > 0 else { return }
+        var room = [UInt8](repeating: 0, count: 64)
+        while Glibc.read(pokeReader, &room, room.count) > 0 {}
+    }
+
+    private func takeResults() -> [Result] {
+        results.withLock { results in
+            defer { results.removeAll() }
+            return results
+        }
+    }
+
+    private func handle(
+        _ event: TokenEvent, _ index: Int, _ seats: inout [Seat], _ random: inout RandomPool
+    ) {
+        var events = [event]
+        while !events.isEmpty {
+            let effects = seats[index].machine.handle(
+                events.removeFirst(), now: Self.moment(), random: random.next())
+            for effect in effects {
+                switch effect {
+                case .fetch:
+                    if let end = fetch(index, &seats[index]) { events.append(end) }
+                case .publish(let standing): publish(standing, seats[index])
+                case .warn(let reason): warn(reason, seats[index])
+                }
+            }
+        }
+    }
+
+    private func publish(_ standing: TokenStanding, _ seat: Seat) {
+        board.publish(
+            CallToken(standing: standing, quotaProject: seat.quotaProject),
+            ofTarget: seat.target)
+    }
+
+    private func warn(_ reason: String, _ seat: Seat) {
+        let name = seat.settings.name
+        log.warning(
+            "target \(name) gets no new token: \(reason); its calls use the present one until it"
+                + " ends, its jobs wait where there is none, and prong tries again by itself",
+            cause: "token \(name)")
+    }
+
+    private static func moment() -> TokenMoment {
+        TokenMoment(
+            monotonicNanoseconds: Clock.monotonicNanoseconds(),
+            wallMilliseconds: Int64(Clock.wallMilliseconds()))
+    }
+
+    // MARK: one token
+
+    /// The end of the fetch; nil where an exchange was begun, whose end comes by `results`.
+    private func fetch(_ index: Int, _ seat: inout Seat) -> TokenEvent? {
+        let moment = Self.moment()
+        seat.stamps = [:]
+        do throws(TokenFailure) {
+            switch try prepare(&seat) {
+            case .token(let token):
+                let given = GivenToken(text: token, lifetimeMilliseconds: nil)
+                return .fetched(given, at: moment)
+            case .plan(let plan, let roots):
+                let fetch = TokenFetch(roots: roots)
+                guard plan.needsNetwork else {
+                    return .fetched(try fetch.token(plan), at: moment)
+                }
+                guard exchange(index, plan, fetch, at: moment) else {
+                    throw TokenFailure("the system gives no thread to ask for it")
+                }
+                return nil
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private enum Prepared {
+        case token(Secret)
+        case plan(TokenPlan, roots: String?)
+    }
+
+    private func prepare(_ seat: inout Seat) throws(TokenFailure) -> Prepared {
+        let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
+        guard
+            let credential = try TargetCredential(seat.settings, environment: environment)
+        else { throw TokenFailure("the target has no credentials of its own") }
+        let resolved: TargetCredential.Resolved
+        switch credential.source {
+        case .tokenFile(let path):
+            seat.quotaProject = credential.ownQuotaProject
+            let bytes = try read(path, &seat)
+            do throws(TokenFailure) {
+                return .token(try CredentialFile.token(in: bytes))
+            } catch {
+                throw TokenFailure("\(path): \(error.reason)")
+            }
+        case .keyFile(let path, let type):
+            resolved = try resolve(path, type, credential, &seat)
+        case .defaults(let places):
+            resolved = try resolve(places, credential, &seat)
+        }
+        seat.quotaProject = resolved.quotaProject
+        return .plan(resolved.plan, roots: try roots(seat.settings))
+    }
+
+    private func read(_ path: String, _ seat: inout Seat) throws(TokenFailure) -> [UInt8] {
+        seat.stamps[path] = FileStamp(path: path)
+        return try CredentialFile.read(path)
+    }
+
+    private func resolve(
+        _ path: String, _ type: String?, _ credential: TargetCredential, _ seat: inout Seat
+    ) throws(TokenFailure) -> TargetCredential.Resolved {
+        let bytes = try read(path, &seat)
+        do throws(KeyFault) {
+            return try credential.resolve(bytes, type: type)
+        } catch {
+            throw TokenFailure("\(path): \(error.what); \(error.wanted)")
+        }
+    }
+
+    private func resolve(
+        _ places: [DefaultCredentials.Place], _ credential: TargetCredential,
+        _ seat: inout Seat
+    ) throws(TokenFailure) -> TargetCredential.Resolved {
+        for place in places {
+            switch place {
+            case .named(let path): return try resolve(path, nil, credential, &seat)
+            case .wellKnown(let path):
+                // Should it come to be, it counts from then on.
+                seat.stamps[path] = FileStamp(path: path)
+                guard access(path, F_OK) == 0 else { continue }
+                return try resolve(path, nil, credential, &seat)
+            case .metadataServer(let host):
+                do throws(KeyFault) {
+                    return try credential.resolve(metadataServer: host)
+                } catch {
+                    throw TokenFailure("\(error.what); \(error.wanted)")
+                }
+            }
+        }
+        throw TokenFailure(DefaultCredentials.nowhere)
+    }
+
+    /// What vouches for the target vouches for its token endpoint as well, beside the system's.
+    private func roots(_ target: Settings.Target) throws(TokenFailure) -> String? {
+        guard !target.caPath.isEmpty else { return nil }
+        let bytes = try CredentialFile.read(target.caPath, bytesMax: Self.pemBytesMax)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Begins an exchange on a thread of its own; false where there is none to be had.
+    private func exchange(
+        _ index: Int, _ plan: TokenPlan, _ fetch: TokenFetch, at moment: TokenMoment
+    ) -> Bool {
+        NamedThread.startIfPossible(named: "prong-exchange") { [self] in
+            let event: TokenEvent
+            do throws(TokenFailure) {
+                event = .fetched(try fetch.token(plan), at: moment)
+            } catch {
+                event = .failed(error)
+            }
+            results.withLock { $0.append(Result(seat: index, event: event)) }
+            var byte: UInt8 = 0
+            // A full pipe wakes as well as another byte.
+            _ = write(pokeWriter, &byte, 1)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+// Credentials as the loader sees them: what the descriptors declare, what the environment says, and
+// files that cannot work.
+
+import LoaderProcess
+import Settings
+import Testing
+import WireFormat
+
+@Suite struct CredentialFileTests {
+    private let folder = ScratchFolder()
+
+    private func request(
+        _ lines: String, _ environment: [String: String] = [:]
+    ) -> LoadRequest {
+        let path = folder.write(
+            "prong.toml",
+            """
+            listen.socket = "\(folder.path)/prong.sock"
+            store.path = "\(folder.path)/prong.db"
+            [targets.t]
+            address = "127.0.0.1:1"
+            descriptors = ["t.binpb"]
+            \(lines)
+            """)
+        return LoadRequest(
+            configPath: path, environment: { environment[$0] }, uid: 0, makesDirectories: false)
+    }
+
+    private func lines(_ request: LoadRequest) -> [String] {
+        do throws(LoadFailure) {
+            _ = try load(request)
+            return []
+        } catch {
+            return error.lines
+        }
+    }
+
+    @Test func `scopes and host come from the offered services, paths become absolute`() throws {
+        folder.write(
+            "t.binpb", smallDescriptorSet(host: "t.example", scopes: "https://s/a,https://s/b"))
+        folder.write("token", "abc\n")
+        let loaded = try load(request("credentials = \"token-file:token\""))
+        let bundle = try Bundle.decode(try makeBundle(loaded))
+        let target = bundle.settings.targets[0]
+        #expect(target.defaultScopes == ["https://s/a", "https://s/b"])
+        #expect(target.defaultHost == "t.example")
+        #expect(target.credentials == .tokenFile("\(folder.path)/token"))
+    }
+
+    @Test func `a bundle holds nothing of a credential file`() throws {
+        folder.write("t.binpb", smallDescriptorSet())
+        folder.write("token", "SECRET-TOKEN\n")
+        let bundle = try makeBundle(try load(request("credentials = \"token-file:token\"")))
+        #expect(!String(decoding: bundle, as: UTF8.self).contains("SECRET"))
+    }
+
+    @Test func `what cannot work is told with its place, and nothing of what is in it`() {
+        folder.write("t.binpb", smallDescriptorSet())
+        folder.write("key.json", "{\"type\": \"service_account\", \"private_key\": \"SECRET\"}")
+        let user =
+            "{\"type\": \"authorized_user\", \"client_id\": \"i\", \"client_secret\": \"SECRET\","
+            + " \"refresh_token\": \"SECRET\"}"
+        folder.write("user.json", user)
+        let handed = ["CREDENTIALS_DIRECTORY": folder.path]
+        let cases: [(String, [String: String], String)] = [
+            ("service-account:gone.json", [:], "gone.json: no such file or directory"),
+            ("service-account:key.json", [:], "key.json: it has no client_email"),
+            ("service-account:user.json", [:], "its type is authorized_user, not service_account"),
+            ("external:.", [:], "this is not a regular file"),
+            ("credential:key.json", handed, "key.json: it has no client_email"),
+            ("credential:key.json", [:], "$CREDENTIALS_DIRECTORY is not set"),
+            (
+                "google", ["GOOGLE_APPLICATION_CREDENTIALS": "\(folder.path)/none"],
+                "none: no such file"
+            ),
+            ("google", ["NO_GCE_CHECK": "true"], "there are no application default credentials"),
+            ("google", ["GCE_METADATA_HOST": "a b"], "GCE_METADATA_HOST is no host"),
+        ]
+        for (credentials, environment, wanted) in cases {
+            let found = lines(request("credentials = \"\(credentials)\"", environment))
+            #expect(found.count == 1, "\(found)")
+            #expect(found.first?.contains("prong.toml:6:1: targets.t.credentials: ") == true)
+            #expect(found.first?.contains(wanted) == true, "\(found)")
+            #expect(!found.contains { $0.contains("SECRET") })
+        }
+        #expect(lines(request("credentials = \"credential:user.json\"", handed)).isEmpty)
+        #expect(lines(request("credentials = \"google\"")).isEmpty)
+    }
+}
