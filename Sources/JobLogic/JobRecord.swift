@@ -188,6 +188,10 @@ package struct JobFlags: OptionSet, Sendable, Equatable {
 
     package static let waitOperation = JobFlags(rawValue: 1 << 0)
     package static let allPages = JobFlags(rawValue: 1 << 1)
+    /// The method's requests, or its responses, are a stream: so are the job's, whatever
+    /// descriptors say later.
+    package static let clientStreams = JobFlags(rawValue: 1 << 2)
+    package static let serverStreams = JobFlags(rawValue: 1 << 3)
 }
 
 /// What was asked. Never changes after submission, so all who hold the job share it: copying its

@@ -26,6 +26,8 @@ package enum QueueEvent: Sendable {
     case submit([(token: Token, submission: Submission)])
     indirect case call(Token, DirectOrder)
     case callerGone(Token)
+    /// The caller of a streamed call has taken so much of it.
+    case grant(Token, bytes: UInt32)
     case act(Token, JobID, JobAction)
     case setPaused(target: String, paused: Bool)
     // the store
@@ -48,6 +50,8 @@ package enum QueueEvent: Sendable {
     case places(WorkerIdentity, Int)
     case targets(WorkerIdentity, [(target: Int, isReady: Bool)])
     case outcomes(WorkerIdentity, [Outcome])
+    /// A message of a streamed call.
+    case streamed(WorkerIdentity, Lease, [UInt8])
     case notStarted(WorkerIdentity, [Lease])
     case goodbye(WorkerIdentity)
     /// Other methods are known of the same targets in the same order.
@@ -100,11 +104,12 @@ package struct DirectOrder: Sendable {
     package var deadlineMonotonicNanoseconds: UInt64
     package var maxAttempts: Int32
     package var policy: MethodPolicy
+    package var form: CallForm
 
     package init(
         target: Int, method: String, priority: Int32, metadata: [MetadataEntry],
         request: [UInt8], deadlineMonotonicNanoseconds: UInt64, maxAttempts: Int32,
-        policy: MethodPolicy
+        policy: MethodPolicy, form: CallForm = .unary
     ) {
         self.target = target
         self.method = method
@@ -114,6 +119,7 @@ package struct DirectOrder: Sendable {
         self.deadlineMonotonicNanoseconds = deadlineMonotonicNanoseconds
         self.maxAttempts = maxAttempts
         self.policy = policy
+        self.form = form
     }
 }
 
@@ -131,7 +137,8 @@ package struct Outcome: Sendable {
     package var message: String
     package var statusDetails: [UInt8]
     package var hint: RetryHint
-    package var response: [UInt8]
+    /// One message, or as many as the server streamed.
+    package var responses: [[UInt8]]
     package var headers: [MetadataEntry]
     package var trailers: [MetadataEntry]
     package var peer: String
@@ -139,7 +146,7 @@ package struct Outcome: Sendable {
 
     package init(
         lease: Lease, code: Int32, message: String = "", statusDetails: [UInt8] = [],
-        hint: RetryHint = .none, response: [UInt8] = [], headers: [MetadataEntry] = [],
+        hint: RetryHint = .none, responses: [[UInt8]] = [], headers: [MetadataEntry] = [],
         trailers: [MetadataEntry] = [], peer: String = "", durationNanoseconds: UInt64 = 0
     ) {
         self.lease = lease
@@ -147,7 +154,7 @@ package struct Outcome: Sendable {
         self.message = message
         self.statusDetails = statusDetails
         self.hint = hint
-        self.response = response
+        self.responses = responses
         self.headers = headers
         self.trailers = trailers
         self.peer = peer
@@ -182,12 +189,16 @@ package enum QueueEffect {
     case send(WorkerIdentity, [Dispatch])
     case acknowledge(WorkerIdentity, [Lease])
     case cancel(WorkerIdentity, [Lease])
+    /// A streamed call may go on by so much.
+    case window(WorkerIdentity, Lease, bytes: UInt32)
     /// Alive, but it has not spoken: the supervisor shall replace it.
     case replace(WorkerIdentity)
     // callers
     case accepted(Token, JobID, replayed: Bool)
     case refused(Token, Refusal)
     indirect case acted(Token, Job?)
+    /// A message of a streamed call; its end follows by `callEnded`.
+    case streamed(Token, [UInt8])
     indirect case callEnded(Token, CallEnd)
     /// A durable job has ended, or is `unknown` now; committed.
     case settled(SettledJob)
@@ -204,7 +215,9 @@ package struct Dispatch: Sendable {
     package var method: String
     package var deadlineMonotonicNanoseconds: UInt64
     package var metadata: [MetadataEntry]
-    package var request: [UInt8]
+    /// One message, but where the client streams.
+    package var requests: [[UInt8]]
+    package var form: CallForm
     /// The worker says at the call which client makes it, as Google's own do.
     package var isGoogle = false
 }
@@ -212,7 +225,7 @@ package struct Dispatch: Sendable {
 package struct SettledJob {
     let live: LiveJob
     /// Nothing: no response came with this end.
-    package let response: [UInt8]?
+    package let responses: [[UInt8]]?
 
     package var job: Job { live.job }
     /// Nothing: they were not read, the store has them.

@@ -45,7 +45,7 @@ extension QueueLogic {
             if outcome == .conflict, wasPromotedMeanwhile(job, update) {
                 settle(
                     job, acknowledge: job.acknowledgement, tokens: job.told,
-                    response: update.responses?.first)
+                    responses: update.responses)
                 return
             }
             precondition(outcome == .done, "the store and the queue differ about a job's state")
@@ -62,7 +62,7 @@ extension QueueLogic {
     /// A new progress of a job is to be made durable; until then it is nobody's.
     mutating func settle(
         _ job: LiveJob, acknowledge: LiveJob.Acknowledgement? = nil, tokens: [Token] = [],
-        response: [UInt8]? = nil
+        responses: [[UInt8]]? = nil
     ) {
         let key = job.key
         job.phase = .committing
@@ -74,7 +74,7 @@ extension QueueLogic {
                 change: .update(
                     JobUpdate(
                         key: key, from: job.diskState, progress: job.job.progress,
-                        responses: response.map { [$0] }, order: job.job.order)),
+                        responses: responses, order: job.job.order)),
                 key: key, purpose: .settle(job)))
     }
 
@@ -94,7 +94,7 @@ extension QueueLogic {
         let state = job.diskState
         if state.hasEnded || state == .unknown {
             effects.append(
-                .settled(SettledJob(live: job, response: update.responses?.first)))
+                .settled(SettledJob(live: job, responses: update.responses)))
             effects.append(
                 .observed(.ended(target: lanes.target(of: job.job.order.lane), state: state)))
         }

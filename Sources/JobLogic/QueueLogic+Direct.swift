@@ -79,6 +79,26 @@ extension QueueLogic {
         settleDirect(lease.number, call, .neverStarted, nil)
     }
 
+    // MARK: streams
+
+    /// A message of a streamed call, for its caller. One that nobody waits for is dropped.
+    mutating func passOn(_ message: [UInt8], _ lease: Lease, from worker: WorkerIdentity) {
+        guard let call = direct[lease.number], isHolder(worker, of: call, lease),
+            !call.isAbandoned
+        else { return }
+        direct[lease.number]?.hasStreamed = true
+        effects.append(.streamed(call.token, message))
+    }
+
+    /// Its caller has taken so much: the worker may send as much again.
+    mutating func grant(_ token: Token, _ bytes: UInt32) {
+        guard let number = directOfToken[token], let call = direct[number],
+            case .running(let worker) = call.phase
+        else { return }
+        effects.append(
+            .window(worker, Lease(number: number, attempt: call.attempts), bytes: bytes))
+    }
+
     private func isHolder(
         _ worker: WorkerIdentity, of call: DirectCall, _ lease: Lease
     ) -> Bool {
@@ -104,6 +124,9 @@ extension QueueLogic {
             policy: call.order.policy.callRetry,
             attemptsLeft: call.attempts < call.order.maxAttempts)
         switch verdict {
+        case .queued where call.hasStreamed, .scheduled where call.hasStreamed:
+            direct[number] = nil
+            report(call, attemptEnd, outcome)
         case .queued where !isDraining:
             call.phase = .queued
             direct[number] = call
@@ -146,6 +169,11 @@ extension QueueLogic {
                 end(
                     call.token, call.order, .unavailable,
                     "prong stopped before the call ended: it may have happened")
+            case .workerDied where call.hasStreamed && call.order.policy.safety.isSafe:
+                end(
+                    call.token, call.order, .unavailable,
+                    "the worker died in the middle of the stream; the method is safe to repeat:"
+                        + " call it again")
             case .status, .workerDied, .cancelledByUser:
                 end(
                     call.token, call.order, .unknown,
@@ -159,7 +187,7 @@ extension QueueLogic {
             call.token,
             CallEnd(
                 code: outcome.code, message: outcome.message,
-                statusDetails: outcome.statusDetails, response: outcome.response,
+                statusDetails: outcome.statusDetails, response: outcome.responses.first ?? [],
                 headers: outcome.headers, trailers: outcome.trailers, fromTarget: true))
     }
 
@@ -223,11 +251,14 @@ extension QueueLogic {
     private mutating func endByClock(_ call: DirectCall) {
         let wasRunning = if case .running = call.phase { true } else { false }
         abandon(call.token)
-        end(
-            call.token, call.order, .deadlineExceeded,
-            wasRunning
-                ? "the deadline passed and the worker did not answer: the call may have happened"
-                : "the deadline passed before the call could be made")
+        var message = "the deadline passed before the call could be made"
+        if wasRunning {
+            message =
+                call.hasStreamed
+                ? "the deadline passed before all of the stream was taken"
+                : "the deadline passed and the worker did not answer: the call may have happened"
+        }
+        end(call.token, call.order, .deadlineExceeded, message)
     }
 
     /// Looks through all calls, so it is asked at a tick only; between ticks `directWake` sinks.

@@ -170,12 +170,15 @@ extension QueueLogic {
             preconditionFailure("a lane without a target dispatches nothing")
         }
         let timeout = attemptTimeout(of: job)
-        let deadline = timeout > 0 ? now.monotonic(afterMilliseconds: timeout) : 0
+        let form = order.form(job.policy, timeoutMilliseconds: timeout)
+        // of pages each has its own
+        let hasDeadline = timeout > 0 && form.pages == nil
+        let deadline = hasDeadline ? now.monotonic(afterMilliseconds: timeout) : 0
         outgoing[worker, default: []].append(
             Dispatch(
                 lease: lease, target: target, method: order.method,
                 deadlineMonotonicNanoseconds: deadline, metadata: order.metadata,
-                request: job.requests.first ?? []))
+                requests: job.requests, form: form))
     }
 
     /// Where a total time bounds a method's attempts, each gets what is left of it; a moment before
@@ -203,7 +206,8 @@ extension QueueLogic {
             Dispatch(
                 lease: lease, target: call.order.target, method: call.order.method,
                 deadlineMonotonicNanoseconds: call.order.deadlineMonotonicNanoseconds,
-                metadata: call.order.metadata, request: call.order.request))
+                metadata: call.order.metadata, requests: [call.order.request],
+                form: call.order.form))
     }
 
     mutating func flushDispatches() {

@@ -27,7 +27,7 @@ extension QueueLogic {
         guard outcome.code == StatusCode.ok, job.job.order.flags.contains(.waitOperation),
             let rules = job.policy?.operation
         else { return nil }
-        return (rules, rules.read(outcome.response, job.requests.first))
+        return (rules, rules.read(outcome.responses.first ?? [], job.requests.first))
     }
 
     // MARK: due
@@ -151,7 +151,7 @@ extension QueueLogic {
         if live.job.progress.state == .succeeded, case .operationPolled(let reading, _) = event {
             response = reading.response
         }
-        settle(live, response: response)
+        settle(live, responses: response.map { [$0] })
     }
 
     /// The job is cancelled: its poll is not waited for, and the operation is told where the target

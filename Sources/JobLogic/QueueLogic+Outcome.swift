@@ -22,10 +22,11 @@ extension QueueLogic {
         forgetUnmarked(job)
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)
-        var response = outcome.code == StatusCode.ok ? outcome.response : nil
+        var responses = outcome.code == StatusCode.ok ? outcome.responses : nil
         if let (_, reading) = operation(begunBy: outcome, job) {
             change(job, .operationBegan(report, reading, random: random.next()))
-            response = job.job.progress.state == .succeeded ? reading?.response : nil
+            let isOver = job.job.progress.state == .succeeded
+            responses = isOver ? (reading?.response).map { [$0] } : nil
         } else {
             endAttempt(job, report)
         }
@@ -33,7 +34,7 @@ extension QueueLogic {
         if !tokens.isEmpty { finishCancel(job) }
         settle(
             job, acknowledge: LiveJob.Acknowledgement(worker: worker, lease: outcome.lease),
-            tokens: tokens, response: response)
+            tokens: tokens, responses: responses)
     }
 
     /// A code that our own cancel or cut-off made is not the target's word.

@@ -54,9 +54,12 @@ extension QueueLogic {
             diskState: queued.job.progress.state, phase: .awaited(mark.worker))
     }
 
-    func policy(of order: JobOrder) -> MethodPolicy? {
-        guard let target = lanes.target(of: order.lane) else { return nil }
-        return configuration.targets[target].methods[order.method]
+    package func policy(of order: JobOrder) -> MethodPolicy? {
+        guard let target = lanes.target(of: order.lane),
+            let policy = configuration.targets[target].methods[order.method]
+        else { return nil }
+        // a method that has no pages any more cannot do what was asked: the job waits
+        return order.flags.contains(.allPages) && policy.pages == nil ? nil : policy
     }
 
     /// The supervisor's word on who lives. The first one decides what became of marked jobs.

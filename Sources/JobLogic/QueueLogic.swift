@@ -121,6 +121,8 @@ struct DirectCall {
     var attempts: Int32 = 0
     var phase: Phase = .queued
     var isAbandoned = false
+    /// Its caller has a message of it already: it cannot be made again.
+    var hasStreamed = false
 }
 
 /// Something to commit, and what it is for.
@@ -242,6 +244,7 @@ package struct QueueLogic: ~Copyable {
             for one in asked { submit(one.submission, one.token) }
         case .call(let token, let order): call(order, token)
         case .callerGone(let token): abandon(token)
+        case .grant(let token, let bytes): grant(token, bytes)
         case .act(let token, let id, let action): act(action, on: id, token)
         case .setPaused(let target, let paused): setPaused(target, paused)
         case .committed(let outcomes): finishCommit(outcomes)
@@ -263,6 +266,8 @@ package struct QueueLogic: ~Copyable {
         case .targets(let identity, let states): noteTargets(identity, states)
         case .outcomes(let identity, let outcomes):
             for outcome in outcomes { finish(outcome, from: identity) }
+        case .streamed(let identity, let lease, let message):
+            passOn(message, lease, from: identity)
         case .notStarted(let identity, let leases):
             for lease in leases { handBack(lease, from: identity) }
         case .goodbye(let identity): loseWorker(identity, died: false)

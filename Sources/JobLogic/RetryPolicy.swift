@@ -74,25 +74,29 @@ package final class MethodPolicy: Equatable, Sendable {
     package let jobRetry: RetryPolicy
     package let callRetry: RetryPolicy
     package let safety: Safety
+    /// Nothing: its responses are no pages.
+    package let pages: PageFields?
     /// How the operations that it begins are followed; nil: it begins none.
     package let operation: OperationRules?
 
     package init(
         timeoutMilliseconds: Int64, jobRetry: RetryPolicy, callRetry: RetryPolicy, safety: Safety,
-        operation: OperationRules? = nil
+        pages: PageFields? = nil, operation: OperationRules? = nil
     ) {
         self.operation = operation
         self.timeoutMilliseconds = timeoutMilliseconds
         self.jobRetry = jobRetry
         self.callRetry = callRetry
         self.safety = safety
+        self.pages = pages
     }
 
     package static func == (left: MethodPolicy, right: MethodPolicy) -> Bool {
         left === right
             || left.timeoutMilliseconds == right.timeoutMilliseconds
                 && left.jobRetry == right.jobRetry && left.callRetry == right.callRetry
-                && left.safety == right.safety && left.operation === right.operation
+                && left.safety == right.safety && left.pages == right.pages
+                && left.operation === right.operation
     }
 }
 

@@ -27,7 +27,7 @@ struct CallExtras: Sendable {
     func add(to dispatch: inout Dispatch) {
         dispatch.isGoogle = isGoogle
         if let routing, !dispatch.names(RoutingPlan.headerName),
-            let value = routing.header(for: dispatch.request)
+            let value = routing.header(for: dispatch.requests.first ?? [])
         {
             dispatch.metadata.append(
                 MetadataEntry(name: RoutingPlan.headerName, value: Array(value.utf8)))

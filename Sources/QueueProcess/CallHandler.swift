@@ -1,5 +1,6 @@
-// `POST /package.Service/Method`: a Connect unary call. Direct unless the caller asks for a durable
-// one; either way the caller's connection waits, and going away means what INTERFACE 2.2 says.
+// `POST /package.Service/Method`: a Connect unary call, or one whose server streams, answered line
+// by line. Direct unless the caller asks for a durable one; either way the caller's connection
+// waits, and going away means what INTERFACE 2.2 says.
 
 import Glibc
 import HTTPServer
@@ -26,6 +27,7 @@ struct CallHandler {
             let request = try CallRequest(
                 exchange.head, now: Int64(Clock.wallMilliseconds()))
             let method = try find(name, at: request.options.target)
+            try method.checkShape(of: request)
             try checkAuthorization(exchange, request, method)
             if request.options.awaitsOperation {
                 try method.checkOperation("Prong-Wait-Operation")
@@ -41,17 +43,11 @@ struct CallHandler {
     private func find(
         _ name: String, at target: String?
     ) throws(ConnectError) -> CallableMethod {
-        let method: CallableMethod
         do throws(LookupFailure) {
-            method = try catalog.method(name, at: target)
+            return try catalog.method(name, at: target)
         } catch {
             throw service.refusal(of: error, method: name, target: target)
         }
-        guard method.descriptor.isUnary else {
-            throw ConnectError(
-                .unimplemented, "streaming calls are not available in this version of prong")
-        }
-        return method
     }
 
     private func checkAuthorization(
@@ -123,10 +119,22 @@ struct CallHandler {
             priority: request.options.priority, metadata: request.options.metadata, request: wire,
             deadlineMonotonicNanoseconds: deadline(exchange, timeout),
             maxAttempts: request.options.maxAttempts ?? method.policy.callRetry.attempts,
-            policy: method.policy)
+            policy: method.policy, form: form(of: method, request))
         let engine = service.engine
+        guard order.form.window == nil else {
+            return StreamedCall(service: service, exchange: exchange, method: method).begin(order)
+        }
         let token = engine.call(order) { end in answer(exchange, request.format, method, end) }
         exchange.onGone = { engine.abandon(token) }
+    }
+
+    private func form(of method: CallableMethod, _ request: CallRequest) -> CallForm {
+        let streams = method.descriptor.isServerStreaming
+        let pages = request.wantsAllPages ? method.policy.pages : nil
+        let isStreamed = request.acceptsLines && (streams || pages != nil)
+        return CallForm(
+            serverStreams: streams, pages: pages,
+            window: isStreamed ? StreamedCall.windowBytes : nil)
     }
 
     /// Runs from the receipt of the head, the body's way and the queue included.
@@ -186,7 +194,7 @@ struct CallHandler {
         let submission = service.submission(
             request.options, method, [wire], caller.submitter,
             timeoutMilliseconds: request.options.timeoutMilliseconds,
-            now: Int64(Clock.wallMilliseconds()))
+            wantsAllPages: request.wantsAllPages, now: Int64(Clock.wallMilliseconds()))
         service.engine.submit(submission) { result in
             switch result {
             case .failure(let refusal): exchange.respond(ConnectError(refusal))

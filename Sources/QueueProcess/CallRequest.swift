@@ -35,6 +35,9 @@ struct CallRequest {
     var isDurable = false
     var respondsAsync = false
     var asyncWaitMilliseconds: Int64?
+    /// `Accept: application/x-ndjson`: messages, or pages, one a line as they come.
+    var acceptsLines = false
+    var wantsAllPages = false
 
     static let accepted = "application/json, application/proto"
 
@@ -49,6 +52,7 @@ struct CallRequest {
         try CallRequest.checkProtocol(head)
         try readTimeout(head)
         try readDurability(head)
+        try readShape(head)
         try readOptions(head, now: now)
         try readMetadata(head)
     }
@@ -96,14 +100,20 @@ struct CallRequest {
                 "\(name): only a durable call can wait: send `Prefer: respond-async` or an"
                     + " `Idempotency-Key` with it")
         }
-        try refuseLater(head, "Prong-Pages", unless: "")
     }
 
-    private func refuseLater(
-        _ head: RequestHead, _ name: String, unless harmless: String
-    ) throws(ConnectError) {
-        guard let value = head.headers[name], value.lowercased() != harmless else { return }
-        throw ConnectError(.unimplemented, "\(name): not available in this version of prong")
+    private mutating func readShape(_ head: RequestHead) throws(ConnectError) {
+        if head.headers.contains("Accept") {
+            acceptsLines = head.headers.list("Accept").contains { element in
+                let type = element.split(separator: ";", maxSplits: 1).first
+                return type?.trimmingSpaces().lowercased() == StreamLines.contentType
+            }
+        }
+        guard let pages = head.headers["Prong-Pages"], !pages.isEmpty else { return }
+        guard pages.lowercased() == "all" else {
+            throw ConnectError(.invalidArgument, "Prong-Pages: must be `all`")
+        }
+        wantsAllPages = true
     }
 
     private static func flag(_ head: RequestHead, _ name: String) throws(ConnectError) -> Bool {

@@ -14,6 +14,8 @@ final class CallableMethod: Sendable {
     let descriptor: MethodDescriptor
     let schema: Schema
     let policy: MethodPolicy
+    /// Which sides stream, as jobs keep it.
+    let flags: JobFlags
     /// What a generated client adds to each call; nil: nothing.
     let extras: CallExtras?
 
@@ -21,6 +23,10 @@ final class CallableMethod: Sendable {
         target: Int, descriptor: MethodDescriptor, schema: Schema, policy: MethodPolicy,
         extras: CallExtras? = nil
     ) {
+        var flags: JobFlags = []
+        if descriptor.isClientStreaming { flags.insert(.clientStreams) }
+        if descriptor.isServerStreaming { flags.insert(.serverStreams) }
+        self.flags = flags
         self.target = target
         self.descriptor = descriptor
         self.schema = schema
@@ -179,6 +185,9 @@ struct Catalog: Sendable {
             timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry, total: total),
             callRetry: RetryPolicy(callRetry, total: total),
             safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
+            pages: PagePlan(method, schema).map {
+                PageFields(requestToken: $0.requestToken, responseToken: $0.responseToken)
+            },
             operation: OperationRules(of: method, at: target, schema))
     }
 

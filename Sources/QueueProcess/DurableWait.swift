@@ -126,6 +126,10 @@ final class DurableWait {
             return exchange.respond(
                 ConnectError(endOf: job, schema: schema), origin: job.origin, headers: jobHeaders)
         }
+        guard !job.order.serverStreams else {
+            return StoredStream(service: service, exchange: exchange)
+                .answer(responses, method, headers: jobHeaders)
+        }
         var headers = jobHeaders
         headers.append("Content-Type", request.format.contentType)
         let response = responses.first ?? []

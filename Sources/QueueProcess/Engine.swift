@@ -34,7 +34,7 @@ final class Engine {
     private var isHandling = false
     private var isCommitting = false
     private var isCommitPlanned = false
-    private var isCheckpointing = false
+    var isCheckpointing = false
     private var timer: Scheduled<Void>?
     private var timerNanoseconds: UInt64 = .max
     private var timedFor: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) = (nil, nil)
@@ -82,10 +82,24 @@ final class Engine {
         return token
     }
 
+    /// A direct call whose messages are handed on as they come.
+    func stream(_ order: DirectOrder, to owner: any StreamOwner) -> Token {
+        let token = waiters.add(.stream(owner))
+        handle(.call(token, order))
+        return token
+    }
+
+    /// The caller of a streamed call has taken so much of it.
+    func grant(_ token: Token, bytes: UInt32) {
+        handle(.grant(token, bytes: bytes))
+    }
+
     /// The caller of a direct call is gone: nobody waits for its end.
     func abandon(_ token: Token) {
-        guard case .call? = waiters.remove(token) else { return }
-        handle(.callerGone(token))
+        switch waiters.remove(token) {
+        case .call, .stream: handle(.callerGone(token))
+        case .submission, .line, .action, nil: break
+        }
     }
 
     func act(
@@ -145,6 +159,8 @@ final class Engine {
             FaultPoint.reach(.queueBeforeAcknowledge)
             deliver(worker, .committed(leases))
         case .cancel(let worker, let leases): deliver(worker, .cancel(leases))
+        case .window(let worker, let lease, let bytes):
+            deliver(worker, .window(lease, bytes: bytes))
         case .replace(let worker): askReplace(worker)
         case .accepted(let token, let id, let replayed):
             accept(token, id, replayed)
@@ -152,7 +168,8 @@ final class Engine {
         case .acted(let token, let job):
             if case .action(let answer)? = waiters.remove(token) { answer(.success(job)) }
         case .callEnded(let token, let end):
-            if case .call(let answer)? = waiters.remove(token) { answer(end) }
+            finishCall(token, end)
+        case .streamed(let token, let message): waiters.stream(token)?.take(message: message)
         case .settled(let settled): notify(settled)
         case .observed(let observation): measures.note(observation)
         case .drained: onDrained()
@@ -171,7 +188,15 @@ final class Engine {
         case .submission(let answer): answer(.success((id, isReplay)))
         case .line(let owner, let place, let bytes):
             owner.take(.success((id, isReplay)), ofLineAt: place, bytes: bytes)
-        case .call, .action, nil: break
+        case .call, .stream, .action, nil: break
+        }
+    }
+
+    private func finishCall(_ token: Token, _ end: CallEnd) {
+        switch waiters.remove(token) {
+        case .call(let answer): answer(end)
+        case .stream(let owner): owner.end(end)
+        case .submission, .line, .action, nil: break
         }
     }
 
@@ -181,7 +206,7 @@ final class Engine {
         case .line(let owner, let place, let bytes):
             owner.take(.failure(refusal), ofLineAt: place, bytes: bytes)
         case .action(let answer): answer(.failure(refusal))
-        case .call, nil: break
+        case .call, .stream, nil: break
         }
     }
 
@@ -236,38 +261,6 @@ final class Engine {
                 suspend(.failing(text))
             case .failure(let error): failCommit(error)
             }
-        }
-    }
-
-    /// The log is moved into the database at this size: large enough that a page which changes
-    /// often is moved once, small enough that moving it (some tens of milliseconds, during which no
-    /// commit runs) is not felt.
-    private static let logBytesMax: Int64 = 16 << 20
-    /// Pages that purged jobs left, given back to the file system a few at a time.
-    private static let freePagesAtOnce = 1024
-
-    private func checkpoint() {
-        guard !isCheckpointing else { return }
-        isCheckpointing = true
-        store.write({ store throws(StoreError) in
-            try store.checkpoint(truncate: false)
-            try store.releaseFreePages(limit: Engine.freePagesAtOnce)
-        }) { [self] result in
-            isCheckpointing = false
-            guard case .failure(let error) = result else { return }
-            failUpkeep(error)
-        }
-    }
-
-    /// Nothing was lost, but the log goes on growing: the next commit tries again.
-    private func failUpkeep(_ error: StoreError) {
-        switch error {
-        case .syncFailed, .corrupt, .foreign: onFatal(error)
-        case .full(let text), .inputOutput(let text), .permission(let text), .bug(let text):
-            log.warning(
-                "the store's log could not be moved into the database (\(text)); prong tries"
-                    + " again with the next commit",
-                cause: "checkpoint")
         }
     }
 

@@ -12,6 +12,9 @@ struct JobEnvelope {
     /// Where in the text the value of `request` stands.
     var request: Range<Int>?
     var requestBase64: String?
+    /// Where each element of `requests` stands.
+    var requests: [Range<Int>]?
+    var wantsAllPages = false
     var options = CallOptions()
 }
 
@@ -48,12 +51,20 @@ struct JobEnvelopeReader {
         }
         try json("") { (reader) throws(JSONError) in try reader.expectEnd() }
         guard !envelope.method.isEmpty else { throw fault("method", "is missing") }
-        guard (envelope.request == nil) != (envelope.requestBase64 == nil) else {
-            throw fault(
-                "request",
-                envelope.request == nil ? "is missing" : "stands beside `requestBase64`")
-        }
+        try checkRequest()
         return envelope
+    }
+
+    /// Exactly one of the three.
+    private func checkRequest() throws(EnvelopeFault) {
+        if envelope.request != nil, envelope.requestBase64 != nil {
+            throw fault("request", "stands beside `requestBase64`")
+        }
+        let hasOne = envelope.request != nil || envelope.requestBase64 != nil
+        guard hasOne || envelope.requests != nil else { throw fault("request", "is missing") }
+        if hasOne, envelope.requests != nil {
+            throw fault("requests", "stands beside another request")
+        }
     }
 
     private mutating func readField(_ key: String) throws(EnvelopeFault) {
@@ -64,7 +75,9 @@ struct JobEnvelopeReader {
                 try reader.skipValue()
             }
         case "requestBase64": envelope.requestBase64 = try text(key)
-        case "requests", "pages", "cost": try readLater(key)
+        case "requests": try readRequests()
+        case "pages": try readPages()
+        case "cost": try readLater(key)
         case "waitOperation":
             envelope.options.awaitsOperation = try json(key) { (reader) throws(JSONError) in
                 guard try reader.peek() != .null else {
@@ -97,6 +110,30 @@ struct JobEnvelopeReader {
             throw EnvelopeFault(
                 message: "\(key): not available in this version of prong", isUnimplemented: true)
         }
+    }
+
+    /// Null stands for no list, as everywhere in protobuf's JSON.
+    private mutating func readRequests() throws(EnvelopeFault) {
+        envelope.requests = try json("requests") { (reader) throws(JSONError) in
+            guard try reader.peek() != .null else {
+                try reader.readNull()
+                return nil
+            }
+            var ranges: [Range<Int>] = []
+            try reader.beginArray()
+            while try reader.nextElement() { ranges.append(try reader.skipValue()) }
+            return ranges
+        }
+    }
+
+    private mutating func readPages() throws(EnvelopeFault) {
+        let text = try json("pages") { (reader) throws(JSONError) -> String? in
+            guard try reader.peek() == .null else { return try reader.readString() }
+            try reader.readNull()
+            return nil
+        }
+        guard text == nil || text == "all" else { throw fault("pages", "must be \"all\"") }
+        envelope.wantsAllPages = text != nil
     }
 
     private mutating func readText(_ key: String) throws(EnvelopeFault) {

@@ -174,6 +174,10 @@ struct JobHandler {
             return exchange.respond(
                 ConnectError(endOf: stored.job, schema: schema), origin: stored.job.origin)
         }
+        guard !order.serverStreams else {
+            return StoredStream(service: service, exchange: exchange)
+                .respond(stored.responses, method)
+        }
         guard let wire = stored.responses.first else {
             return exchange.respond(
                 ConnectError(

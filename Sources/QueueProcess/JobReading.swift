@@ -49,8 +49,7 @@ extension Service {
         answer(
             .success(
                 StoredJob(
-                    job: settled.job, requests: requests,
-                    responses: settled.response.map { [$0] } ?? [])))
+                    job: settled.job, requests: requests, responses: settled.responses ?? [])))
     }
 
     /// A safe call's attempt is not on disk while it runs.
@@ -65,6 +64,21 @@ extension Service {
     func schemaOfStored(_ method: CallableMethod?) -> Schema? {
         guard let method, !start.isSafeMode else { return nil }
         return method.schema
+    }
+
+    /// Nothing: today's descriptors do not fit all of them.
+    func messagesJSON(
+        _ messages: [[UInt8]], _ method: CallableMethod?,
+        _ message: KeyPath<MethodDescriptor, MessageHandle>
+    ) -> [[UInt8]]? {
+        guard let method, let schema = schemaOfStored(method) else { return nil }
+        var texts: [[UInt8]] = []
+        for wire in messages {
+            let handle = method.descriptor[keyPath: message]
+            guard let text = try? schema.decode(wire: wire, as: handle) else { return nil }
+            texts.append(text)
+        }
+        return texts
     }
 
     func jobJSON(_ stored: StoredJob, bodies: Bool, line: Int? = nil) -> [UInt8] {
@@ -152,16 +166,38 @@ struct JobJSON {
     private func writeBodies(
         _ stored: StoredJob, _ method: CallableMethod?, to writer: inout JSONWriter
     ) {
-        if let request = stored.requests.first {
+        let order = stored.job.order
+        if order.clientStreams {
+            writeList("requests", stored.requests, method, \.input, to: &writer)
+        } else if let request = stored.requests.first {
             writeBody("request", request, method, to: &writer) { method, _ in
                 method.descriptor.input
             }
         }
-        if stored.job.progress.state == .succeeded, let response = stored.responses.first {
+        guard stored.job.progress.state == .succeeded else { return }
+        if order.serverStreams {
+            writeList("responses", stored.responses, method, \.output, to: &writer)
+        } else if let response = stored.responses.first {
             writeBody("response", response, method, to: &writer) { method, schema in
                 method.responseMessage(of: stored.job, schema)
             }
         }
+    }
+
+    /// A stream's messages: all with today's descriptors, else all as base64.
+    private func writeList(
+        _ name: String, _ messages: [[UInt8]], _ method: CallableMethod?,
+        _ message: KeyPath<MethodDescriptor, MessageHandle>, to writer: inout JSONWriter
+    ) {
+        let texts = service.messagesJSON(messages, method, message)
+        writer.key(texts == nil ? name + "Base64" : name)
+        writer.beginArray()
+        if let texts {
+            for text in texts { writer.raw(text) }
+        } else {
+            for wire in messages { writer.base64(wire) }
+        }
+        writer.endArray()
     }
 
     /// With today's descriptors, else as base64.
@@ -283,6 +319,10 @@ extension Service {
             if let reason = unlearnedReason(target) { return reason }
             return "target `\(lane.name)` does not offer the method any more; put it back into the"
                 + " target's descriptors and services, or cancel the job"
+        }
+        if engine.logic.policy(of: job.order) == nil {
+            return "the method has no pages any more, and the job wants all of them; put its former"
+                + " descriptors back, or cancel the job"
         }
         if start.isSafeMode { return Service.safeModeReason }
         if let trouble = engine.logic.trouble {

@@ -8,11 +8,13 @@ import NIOCore
 import Ops
 import Schema
 import Settings
+import WireFormat
 
 extension Service {
     func submission(
         _ options: CallOptions, _ method: CallableMethod, _ requests: [[UInt8]],
-        _ submitter: Submitter, timeoutMilliseconds: Int64?, now: Int64
+        _ submitter: Submitter, timeoutMilliseconds: Int64?, wantsAllPages: Bool = false,
+        now: Int64
     ) -> Submission {
         let target = start.catalog.targets[method.target].name
         let name = method.descriptor.fullName
@@ -27,7 +29,7 @@ extension Service {
             metadata: options.metadata,
             maxAttempts: options.maxAttempts ?? method.policy.jobRetry.attempts,
             safety: method.policy.safety,
-            flags: options.awaitsOperation ? .waitOperation : [])
+            flags: flags(method, options, wantsAllPages: wantsAllPages))
         return Submission(
             order: order, requests: requests,
             fingerprint: options.key.map { _ in
@@ -44,6 +46,15 @@ extension Service {
         method.policy.jobRetry.totalMilliseconds.map {
             max(now, options.notBeforeMilliseconds ?? now) + $0
         }
+    }
+
+    private func flags(
+        _ method: CallableMethod, _ options: CallOptions, wantsAllPages: Bool
+    ) -> JobFlags {
+        var flags = method.flags
+        if wantsAllPages { flags.insert(.allPages) }
+        if options.awaitsOperation { flags.insert(.waitOperation) }
+        return flags
     }
 
     private func lane(ofTarget target: Int) -> LaneID {
@@ -81,11 +92,13 @@ struct JobParser {
             throw ConnectError(error)
         }
         let method = try find(envelope)
+        if envelope.wantsAllPages { try method.checkPages("pages") }
         if envelope.options.awaitsOperation { try method.checkOperation("waitOperation") }
-        let wire = try request(envelope, text, method)
+        let messages = try requests(envelope, text, method)
         return service.submission(
-            envelope.options, method, [wire], submitter,
-            timeoutMilliseconds: envelope.options.timeoutMilliseconds, now: now)
+            envelope.options, method, messages, submitter,
+            timeoutMilliseconds: envelope.options.timeoutMilliseconds,
+            wantsAllPages: envelope.wantsAllPages, now: now)
     }
 
     private mutating func find(_ envelope: JobEnvelope) throws(ConnectError) -> CallableMethod {
@@ -100,27 +113,60 @@ struct JobParser {
             throw service.refusal(
                 of: error, method: envelope.method, target: envelope.options.target)
         }
-        guard method.descriptor.isUnary else {
-            throw ConnectError(
-                .unimplemented, "streaming calls are not available in this version of prong")
-        }
         last = (envelope.method, envelope.options.target, method)
         return method
     }
 
-    private func request(
+    /// A client's stream may be given as one message: it is a stream of one.
+    private func requests(
         _ envelope: JobEnvelope, _ text: UnsafeRawBufferPointer, _ method: CallableMethod
-    ) throws(ConnectError) -> [UInt8] {
+    ) throws(ConnectError) -> [[UInt8]] {
         let schema = method.schema
+        if let ranges = envelope.requests { return try list(ranges, text, schema, method) }
         guard let range = envelope.request else {
-            return try binary(envelope, schema, method.descriptor)
+            return [try binary(envelope, schema, method.descriptor)]
         }
+        return [
+            try encode(range, text, schema, method.descriptor.input, path: "request")
+        ]
+    }
+
+    private func list(
+        _ ranges: [Range<Int>], _ text: UnsafeRawBufferPointer, _ schema: Schema,
+        _ method: CallableMethod
+    ) throws(ConnectError) -> [[UInt8]] {
+        guard method.flags.contains(.clientStreams) else {
+            throw ConnectError(
+                .invalidArgument,
+                "requests: `\(method.descriptor.fullName)` takes one message: give it as `request`")
+        }
+        let bytesMax = service.start.settings.listen.maxRequestBytes
+        var bytes = 0
+        var messages: [[UInt8]] = []
+        for (place, range) in ranges.enumerated() {
+            let message = try encode(
+                range, text, schema, method.descriptor.input, path: "requests[\(place)]")
+            bytes += Chunk.cost(ofBytes: message.count)
+            guard bytes <= bytesMax else {
+                throw ConnectError(
+                    .resourceExhausted,
+                    "requests: are together over `listen.max_request`, each message counted with"
+                        + " \(Chunk.messageOverheadBytes) bytes more", status: 413)
+            }
+            messages.append(message)
+        }
+        return messages
+    }
+
+    private func encode(
+        _ range: Range<Int>, _ text: UnsafeRawBufferPointer, _ schema: Schema,
+        _ message: MessageHandle, path: String
+    ) throws(ConnectError) -> [UInt8] {
         do throws(TranscodeError) {
             var wire: [UInt8] = []
             wire.reserveCapacity(range.count)
             try schema.encode(
-                json: text, range: range, as: method.descriptor.input, path: "request",
-                into: &wire)
+                json: text, range: range, as: message, path: path, into: &wire)
             return wire
         } catch {
             throw ConnectError(error)

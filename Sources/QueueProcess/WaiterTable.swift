@@ -14,6 +14,8 @@ enum Waiter {
     /// One of many: a closure for each would be an allocation for each.
     case line(any LineOwner, place: Int, bytes: Int)
     case call((CallEnd) -> Void)
+    /// Takes any number of messages before the end.
+    case stream(any StreamOwner)
     case action((Result<Job?, Refusal>) -> Void)
 }
 
@@ -30,6 +32,12 @@ protocol LineOwner: AnyObject {
     func take(_ answer: SubmissionAnswer, ofLineAt place: Int, bytes: Int)
 }
 
+/// Who waits for a streamed call: its messages one by one, then its end.
+protocol StreamOwner: AnyObject {
+    func take(message: [UInt8])
+    func end(_ end: CallEnd)
+}
+
 struct WaiterTable {
     private var places: [(uses: UInt32, waiter: Waiter?)] = []
     private var free: [Int] = []
@@ -44,6 +52,15 @@ struct WaiterTable {
             places.append((0, waiter))
         }
         return Token(places[place].uses) << 32 | Token(place)
+    }
+
+    /// Whoever takes the messages of a stream, which does not end by them.
+    func stream(_ token: Token) -> (any StreamOwner)? {
+        let place = Int(token & 0xffff_ffff)
+        guard place < places.count, places[place].uses == UInt32(token >> 32),
+            case .stream(let owner)? = places[place].waiter
+        else { return nil }
+        return owner
     }
 
     /// Nothing: it was answered, or went away, before.

@@ -7,4 +7,5 @@ enum WorkerDelivery {
     case jobs([Dispatch])
     case committed([Lease])
     case cancel([Lease])
+    case window(Lease, bytes: UInt32)
 }

@@ -220,6 +220,9 @@ final class WorkerPort {
             engine.handle(
                 .notStarted(
                     worker, tickets.map { Lease(number: $0.number, attempt: $0.attempt) }))
+        case .chunk(let chunk) where chunk.endsMessage:
+            let lease = Lease(number: chunk.ticket.number, attempt: chunk.ticket.attempt)
+            engine.handle(.streamed(worker, lease, chunk.data))
         case .stats(let stats): views[slot]?.stats = stats
         case .goodbye: engine.handle(.goodbye(worker))
         case .hello, .welcome, .jobs, .committed, .cancel, .chunk, .window, .checkpoint, .slow:
@@ -236,6 +239,8 @@ final class WorkerPort {
         case .jobs(let dispatches): link.sendJobs(dispatches)
         case .committed(let leases): link.send(.committed(leases.map(Ticket.init)))
         case .cancel(let leases): link.send(.cancel(leases.map(Ticket.init)))
+        case .window(let lease, let bytes):
+            link.send(.window(ticket: Ticket(lease), bytes: bytes))
         }
     }
 
@@ -322,7 +327,7 @@ final class WorkerLink: ChannelInboundHandler {
         var size = 0
         for dispatch in dispatches {
             orders.append(CallOrder(dispatch))
-            size += dispatch.request.count
+            for request in dispatch.requests { size += request.count }
             if size >= Frame.fillTargetBytes {
                 send(.jobs(orders))
                 orders = []
@@ -343,37 +348,5 @@ final class WorkerLink: ChannelInboundHandler {
             self.context?.flush()
             FaultPoint.reach(.queueAfterSend)
         }
-    }
-}
-
-extension Ticket {
-    fileprivate init(_ lease: Lease) {
-        self.init(number: lease.number, attempt: lease.attempt)
-    }
-}
-
-extension CallOrder {
-    fileprivate init(_ dispatch: Dispatch) {
-        self.init(
-            ticket: Ticket(dispatch.lease), target: UInt32(dispatch.target),
-            path: "/" + dispatch.method,
-            deadlineMonotonicNanoseconds: dispatch.deadlineMonotonicNanoseconds,
-            metadata: dispatch.metadata.map { HeaderField(name: $0.name, value: $0.value) },
-            request: dispatch.request, isGoogle: dispatch.isGoogle)
-    }
-}
-
-extension Outcome {
-    fileprivate init(_ outcome: CallOutcome) {
-        self.init(
-            lease: Lease(number: outcome.ticket.number, attempt: outcome.ticket.attempt),
-            code: outcome.code, message: outcome.message, statusDetails: outcome.statusDetails,
-            hint: RetryHint(
-                pushbackMilliseconds: outcome.pushbackMilliseconds,
-                statusDetails: outcome.statusDetails),
-            response: outcome.response,
-            headers: outcome.headers.map { MetadataEntry(name: $0.name, value: $0.value) },
-            trailers: outcome.trailers.map { MetadataEntry(name: $0.name, value: $0.value) },
-            peer: outcome.peer, durationNanoseconds: outcome.durationNanoseconds)
     }
 }

@@ -182,7 +182,46 @@ extension CallOrder {
             case 4: deadlineMonotonicNanoseconds = try reader.unsigned(field)
             case 5: metadata.append(try HeaderField(try reader.message(field)))
             case 6: request = try reader.data(field)
+            case 7: extent = try CallExtent(try reader.message(field))
             case 8: isGoogle = try reader.flag(field)
+            case _: break
+            }
+        }
+    }
+}
+
+extension CallExtent {
+    fileprivate convenience init(_ reader: FieldReader) throws(FieldError) {
+        var reader = reader
+        var (clientStreams, serverStreams) = (false, false)
+        var requests: [[UInt8]] = []
+        var window: UInt32?
+        var pages: PageOrder?
+        while let field = try reader.next() {
+            switch field.number {
+            case 1: clientStreams = try reader.flag(field)
+            case 2: serverStreams = try reader.flag(field)
+            case 3: requests.append(try reader.data(field))
+            case 4: window = try reader.integer(field)
+            case 5: pages = try PageOrder(try reader.message(field))
+            case _: break
+            }
+        }
+        self.init(
+            clientStreams: clientStreams, serverStreams: serverStreams, requests: requests,
+            window: window, pages: pages)
+    }
+}
+
+extension PageOrder {
+    fileprivate init(_ reader: FieldReader) throws(FieldError) {
+        var reader = reader
+        self.init(requestToken: 0, responseToken: 0)
+        while let field = try reader.next() {
+            switch field.number {
+            case 1: requestToken = try reader.integer(field)
+            case 2: responseToken = try reader.integer(field)
+            case 3: timeoutNanoseconds = try reader.unsigned(field)
             case _: break
             }
         }
@@ -212,8 +251,18 @@ extension CallOutcome {
         case 9: startedAtMilliseconds = try reader.signed(field)
         case 10: durationNanoseconds = try reader.unsigned(field)
         case 11: pushbackMilliseconds = try reader.signed(field)
+        case 12: responses = try CallOutcome.list(try reader.message(field))
         case _: break
         }
+    }
+
+    private static func list(_ reader: FieldReader) throws(FieldError) -> [[UInt8]] {
+        var reader = reader
+        var messages: [[UInt8]] = []
+        while let field = try reader.next() {
+            if field.number == 1 { messages.append(try reader.data(field)) }
+        }
+        return messages
     }
 }
 

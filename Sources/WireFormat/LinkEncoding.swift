@@ -117,7 +117,26 @@ extension CallOrder {
         writer.unsigned(4, deadlineMonotonicNanoseconds)
         writer.headers(5, metadata)
         writer.optionalData(6, request)
+        if let extent { writer.message(7) { extent.write(to: &$0) } }
         if isGoogle { writer.flag(8, true) }
+    }
+}
+
+extension CallExtent {
+    fileprivate func write(to writer: inout FieldWriter) {
+        writer.flag(1, clientStreams)
+        writer.flag(2, serverStreams)
+        for request in requests { writer.data(3, request) }
+        if let window { writer.unsigned(4, UInt64(window)) }
+        if let pages { writer.message(5) { pages.write(to: &$0) } }
+    }
+}
+
+extension PageOrder {
+    fileprivate func write(to writer: inout FieldWriter) {
+        writer.unsigned(1, UInt64(requestToken))
+        writer.unsigned(2, UInt64(responseToken))
+        writer.unsigned(3, timeoutNanoseconds)
     }
 }
 
@@ -137,6 +156,12 @@ extension CallOutcome {
         writer.signed(9, startedAtMilliseconds)
         writer.unsigned(10, durationNanoseconds)
         if let pushbackMilliseconds { writer.signed(11, pushbackMilliseconds) }
+        if let responses {
+            // also without any: a stream may well be empty
+            writer.message(12) { list in
+                for response in responses { list.data(1, response) }
+            }
+        }
     }
 }
 

@@ -173,13 +173,15 @@ package struct CallOrder: Equatable, Sendable {
     package var deadlineMonotonicNanoseconds: UInt64
     package var metadata: [HeaderField]
     package var request: [UInt8]
+    /// Nothing: a unary call of one page.
+    package var extent: CallExtent?
     /// The worker adds what Google's clients say of themselves (`x-goog-api-client`).
     package var isGoogle: Bool
 
     package init(
         ticket: Ticket, target: UInt32, path: String,
         deadlineMonotonicNanoseconds: UInt64, metadata: [HeaderField] = [], request: [UInt8],
-        isGoogle: Bool = false
+        extent: CallExtent? = nil, isGoogle: Bool = false
     ) {
         self.ticket = ticket
         self.target = target
@@ -187,6 +189,7 @@ package struct CallOrder: Equatable, Sendable {
         self.deadlineMonotonicNanoseconds = deadlineMonotonicNanoseconds
         self.metadata = metadata
         self.request = request
+        self.extent = extent
         self.isGoogle = isGoogle
     }
 }
@@ -207,12 +210,16 @@ package struct CallOutcome: Equatable, Sendable {
     package var durationNanoseconds: UInt64
     /// `grpc-retry-pushback-ms`: nothing without it; negative: do not repeat.
     package var pushbackMilliseconds: Int64?
+    /// All responses of a call whose server streams; `response` is empty then. Nothing: it does
+    /// not stream.
+    package var responses: [[UInt8]]?
 
     package init(
         ticket: Ticket, code: Int32, message: String = "",
         statusDetails: [UInt8] = [], response: [UInt8] = [], headers: [HeaderField] = [],
         trailers: [HeaderField] = [], peer: String = "", startedAtMilliseconds: Int64 = 0,
-        durationNanoseconds: UInt64 = 0, pushbackMilliseconds: Int64? = nil
+        durationNanoseconds: UInt64 = 0, pushbackMilliseconds: Int64? = nil,
+        responses: [[UInt8]]? = nil
     ) {
         self.ticket = ticket
         self.code = code
@@ -225,6 +232,12 @@ package struct CallOutcome: Equatable, Sendable {
         self.startedAtMilliseconds = startedAtMilliseconds
         self.durationNanoseconds = durationNanoseconds
         self.pushbackMilliseconds = pushbackMilliseconds
+        self.responses = responses
+    }
+
+    /// Bytes of what was answered.
+    package var responseBytes: Int {
+        responses?.reduce(response.count) { $0 + $1.count } ?? response.count
     }
 }
 
@@ -239,27 +252,5 @@ package struct WorkerStats: Equatable, Sendable {
         self.residentBytes = residentBytes
         self.inFlight = inFlight
         self.jobsDone = jobsDone
-    }
-}
-
-/// A piece of a message of a call with several messages.
-package struct Chunk: Equatable, Sendable {
-    package var ticket: Ticket
-    /// Which message of the stream, from 0.
-    package var message: UInt32
-    package var data: [UInt8]
-    /// The last piece of its message.
-    package var endsMessage: Bool
-    /// No message follows.
-    package var endsStream: Bool
-
-    package init(
-        ticket: Ticket, message: UInt32, data: [UInt8], endsMessage: Bool, endsStream: Bool
-    ) {
-        self.ticket = ticket
-        self.message = message
-        self.data = data
-        self.endsMessage = endsMessage
-        self.endsStream = endsStream
     }
 }

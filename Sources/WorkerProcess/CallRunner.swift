@@ -1,5 +1,6 @@
-// One order, one gRPC call, one outcome. Starts a call only on a connected channel; else the call
-// counts as never started, which is always safe to say, because nothing was sent.
+// One order, one gRPC call (or as many as there are pages), one outcome. Starts a call only on a
+// connected channel; else the call counts as never started, which is always safe to say, because
+// nothing was sent. Unary calls, the hot path, are made here; all others by a `LongCall`.
 
 import GRPCClient
 import Kernel
@@ -10,13 +11,19 @@ final class CallRunner {
     private let clients: TargetClients
     private let log: Log
     private let slowNanoseconds: UInt64
+    private let responseBytesMax: Int
     private var running: [CallNumber: UnaryCall] = [:]
+    private var long: [CallNumber: any LongCall] = [:]
+    private var streamed: [(number: CallNumber, bytes: [UInt8])] = []
     private(set) var ended: [EndedCall] = []
     private(set) var notStarted: [CallNumber] = []
 
     /// `slowMilliseconds`: a call that takes longer has a line in the log; 0: none has.
-    init(clients: TargetClients, slowMilliseconds: UInt64, log: Log) {
+    init(
+        clients: TargetClients, slowMilliseconds: UInt64, responseBytesMax: Int, log: Log
+    ) {
         self.clients = clients
+        self.responseBytesMax = responseBytesMax
         self.log = log
         slowNanoseconds = slowMilliseconds == 0 ? UInt64.max : slowMilliseconds * 1_000_000
     }
@@ -25,6 +32,7 @@ final class CallRunner {
         guard let channel = clients.readyChannel(order.target) else {
             return notStarted.append(number)
         }
+        if let extent = order.extent { return start(number, order, extent, channel) }
         let startedAt = Int64(Clock.wallMilliseconds())
         let began = Clock.monotonicNanoseconds()
         let deadline = order.deadlineMonotonicNanoseconds
@@ -41,15 +49,49 @@ final class CallRunner {
                 outcome.startedAtMilliseconds = startedAt
                 outcome.durationNanoseconds = duration
                 ended.append(EndedCall(number: number, outcome: outcome))
-                tell(path, result.end, duration)
+                tell(path, outcome, duration)
+                let account = result.end.errorText
+                if !account.isEmpty { log.debug("\(path): \(account)") }
             }
         } catch {
             ended.append(EndedCall(number: number, outcome: CallOutcome(ticket, error)))
         }
     }
 
+    private func start(
+        _ number: CallNumber, _ order: CallOrder, _ extent: CallExtent, _ channel: Channel
+    ) {
+        let startedAt = Int64(Clock.wallMilliseconds())
+        let began = Clock.monotonicNanoseconds()
+        let call = LongOrder(
+            order: order, extent: extent, channel: channel, responseBytesMax: responseBytesMax,
+            metadata: { [clients] in clients.metadata(for: order) },
+            onMessage: { [self] in streamed.append((number, $0)) },
+            onEnd: { [self] outcome in
+                long[number] = nil
+                var outcome = outcome
+                outcome.startedAtMilliseconds = startedAt
+                outcome.durationNanoseconds = Clock.monotonicNanoseconds() - began
+                ended.append(EndedCall(number: number, outcome: outcome))
+                tell(order.path, outcome, outcome.durationNanoseconds)
+            })
+        let run: any LongCall = extent.pages.map { PageRun(call, $0) } ?? StreamRun(call)
+        long[number] = run
+        run.start()
+    }
+
     func cancel(_ number: CallNumber) {
         running[number]?.cancel()
+        long[number]?.cancel()
+    }
+
+    func grant(_ number: CallNumber, bytes: UInt32) {
+        long[number]?.grant(bytes: Int(bytes))
+    }
+
+    func takeStreamed() -> [(number: CallNumber, bytes: [UInt8])] {
+        defer { streamed = [] }
+        return streamed
     }
 
     func takeEnded() -> [EndedCall] {
@@ -62,22 +104,24 @@ final class CallRunner {
         return notStarted
     }
 
-    private func tell(_ path: String, _ end: CallEnd, _ nanoseconds: UInt64) {
-        if nanoseconds > slowNanoseconds {
-            log.notice(
-                "\(path) took \(nanoseconds / 1_000_000) ms (\(end.status)) at \(end.peer)",
-                cause: "slow \(path)")
-        }
-        if !end.errorText.isEmpty { log.debug("\(path): \(end.errorText)") }
+    private func tell(_ path: String, _ outcome: CallOutcome, _ nanoseconds: UInt64) {
+        guard nanoseconds > slowNanoseconds else { return }
+        let status = CallStatus(number: outcome.code)
+        log.notice(
+            "\(path) took \(nanoseconds / 1_000_000) ms (\(status)) at \(outcome.peer)",
+            cause: "slow \(path)")
     }
 }
 
 extension CallOutcome {
     init(_ ticket: Ticket, _ result: UnaryResult) {
-        let end = result.end
+        self.init(ticket, result.end, response: result.response ?? [])
+    }
+
+    init(_ ticket: Ticket, _ end: CallEnd, response: [UInt8] = []) {
         self.init(
             ticket: ticket, code: end.status.rawValue, message: end.message,
-            statusDetails: end.statusDetails, response: result.response ?? [],
+            statusDetails: end.statusDetails, response: response,
             headers: end.headers.map { HeaderField(name: $0.name, value: $0.value) },
             trailers: end.trailers.map { HeaderField(name: $0.name, value: $0.value) },
             peer: end.peer, pushbackMilliseconds: Self.pushback(end.trailers))

@@ -23,6 +23,8 @@ package enum WorkerEvent: Equatable, Sendable {
     case received(LinkMessage)
     // the calls
     case ended([EndedCall])
+    /// One message of a call that streams to its caller; always before its end.
+    case streamed(CallNumber, [UInt8])
     /// The target had no ready channel, so nothing was sent.
     case notStarted([CallNumber])
     case target(TargetState)
@@ -52,6 +54,8 @@ package enum WorkerEffect: Equatable, Sendable {
     case send(LinkMessage)
     case start(CallNumber, CallOrder)
     case cancel(CallNumber)
+    /// Its caller has room for so many bytes more.
+    case grant(CallNumber, bytes: UInt32)
     case report(ChildReport)
     /// Look at this process: `measured` follows.
     case measure

@@ -76,6 +76,10 @@ final class WorkerLoop {
     private func tellEnds() {
         let notStarted = runner.takeNotStarted()
         if !notStarted.isEmpty { handle(.notStarted(notStarted)) }
+        // before the ends: a stream's last message before its end
+        for message in runner.takeStreamed() {
+            handle(.streamed(message.number, message.bytes))
+        }
         let ended = runner.takeEnded()
         guard !ended.isEmpty else { return }
         FaultPoint.reach(.workerBeforeOutcome)
@@ -115,6 +119,7 @@ final class WorkerLoop {
             runner.start(number, order)
             FaultPoint.reach(.workerAfterStart)
         case .cancel(let number): runner.cancel(number)
+        case .grant(let number, let bytes): runner.grant(number, bytes: bytes)
         case .report(let report): supervisor.send(report)
         case .measure:
             handle(

@@ -48,7 +48,7 @@ package func runWorker(_ context: consuming ChildContext) -> Int32 {
     NamedThread.start(named: "prong-link") { link.serve(supervisor: supervisor) }
     let runner = CallRunner(
         clients: clients, slowMilliseconds: UInt64(max(0, settings.log.slowCallMilliseconds)),
-        log: log)
+        responseBytesMax: settings.listen.maxResponseBytes, log: log)
     let loop = WorkerLoop(
         state: WorkerState(configuration(context, settings)), queue: queue, clients: clients,
         runner: runner, link: link, supervisor: supervisor,

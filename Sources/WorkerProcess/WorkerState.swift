@@ -76,6 +76,8 @@ package struct WorkerState: Equatable, Sendable {
         package var isAbandoned = false
         /// The drain's time was over: an end by our own cancel is told by the goodbye alone.
         package var isCut = false
+        /// Messages that went to its caller.
+        package var streamedCount: UInt32 = 0
     }
 
     package static let backoffMillisecondsMin: UInt64 = 10
@@ -111,6 +113,7 @@ package struct WorkerState: Equatable, Sendable {
         case .disconnected: loseLink(now)
         case .received(let message): receive(message, now)
         case .ended(let ended): finish(ended)
+        case .streamed(let number, let message): passOn(message, of: number)
         case .notStarted(let numbers): handBack(numbers)
         case .target(let state): note(state)
         case .order(let order): obey(order, now)
@@ -204,9 +207,10 @@ package struct WorkerState: Equatable, Sendable {
         case .jobs(let orders): take(orders)
         case .committed(let tickets): forget(tickets)
         case .cancel(let tickets): cancel(tickets)
+        case .window(let ticket, let bytes): grant(ticket, bytes)
         case .hello, .places, .targets, .outcomes, .notStarted, .stats, .goodbye, .welcome:
             refuse("\(message.kind), which only workers send")
-        case .chunk, .window, .checkpoint, .slow:
+        case .chunk, .checkpoint, .slow:
             refuse("\(message.kind), which this version does not know")
         }
     }
@@ -262,7 +266,26 @@ package struct WorkerState: Equatable, Sendable {
         }
     }
 
+    private mutating func grant(_ ticket: Ticket, _ bytes: UInt32) {
+        guard let number = numberOfTicket[ticket], calls[number]?.phase == .running else {
+            // Its outcome crossed the window.
+            return
+        }
+        effects.append(.grant(number, bytes: bytes))
+    }
+
     // MARK: what the calls say
+
+    /// For a caller that is gone nothing is sent: its call is being cancelled.
+    private mutating func passOn(_ message: [UInt8], of number: CallNumber) {
+        guard link == .up, let call = calls[number], call.phase == .running, !call.isAbandoned
+        else { return }
+        let chunk = Chunk(
+            ticket: call.ticket, message: call.streamedCount, data: message, endsMessage: true,
+            endsStream: false)
+        calls[number]?.streamedCount &+= 1
+        effects.append(.send(.chunk(chunk)))
+    }
 
     private mutating func finish(_ ended: [EndedCall]) {
         var told: [CallOutcome] = []
@@ -326,7 +349,7 @@ package struct WorkerState: Equatable, Sendable {
         var size = 0
         for outcome in outcomes {
             batch.append(outcome)
-            size += outcome.response.count + outcome.statusDetails.count
+            size += outcome.responseBytes + outcome.statusDetails.count
             if size >= Frame.fillTargetBytes {
                 effects.append(.send(.outcomes(batch)))
                 (batch, size) = ([], 0)

@@ -39,7 +39,7 @@ enum Descriptors {
                     fields: echoFields + [FieldDescription(15, "report", .bool)]),
                 MessageDescription(name: "EchoResponse", fields: echoFields + reportFields),
                 delayRequest, failRequest, cutRequest, countRequest, countResponse,
-                collectResponse, expandRequest,
+                collectResponse, expandRequest, listRequest, listResponse,
             ],
             enums: [
                 EnumDescription(
@@ -146,6 +146,34 @@ enum Descriptors {
                 FieldDescription(2, "times", .uint32),
                 FieldDescription(3, "key", .string),
                 FieldDescription(4, "interval_milliseconds", .uint32),
+                FieldDescription(5, "code", .int32),
+                FieldDescription(6, "fail_first", .uint32),
+                FieldDescription(7, "trailer", .string),
+            ])
+    }
+
+    private static var listRequest: MessageDescription {
+        MessageDescription(
+            name: "ListRequest",
+            fields: [
+                FieldDescription(1, "page_size", .int32),
+                FieldDescription(2, "page_token", .string),
+                FieldDescription(3, "key", .string),
+                FieldDescription(4, "total", .uint32),
+                FieldDescription(5, "repeats", .bool),
+                FieldDescription(6, "item_bytes", .uint32),
+                FieldDescription(7, "delay_milliseconds", .uint32),
+                FieldDescription(8, "fail_at", .uint32),
+            ])
+    }
+
+    private static var listResponse: MessageDescription {
+        MessageDescription(
+            name: "ListResponse",
+            fields: [
+                FieldDescription(1, "items", .string, .repeated),
+                FieldDescription(2, "next_page_token", .string),
+                FieldDescription(3, "total_size", .uint32),
             ])
     }
 
@@ -167,6 +195,8 @@ enum Descriptors {
             unary("Cut", "CutRequest"),
             unary("CutSafe", "CutRequest", .idempotent),
             unary("Count", "CountRequest", .noSideEffects, output: "CountResponse"),
+            unary("List", "ListRequest", .noSideEffects, output: "ListResponse"),
+            unary("ListUnsafe", "ListRequest", output: "ListResponse"),
             MethodDescription(
                 name: "Collect", input: "EchoRequest", output: "CollectResponse",
                 clientStreams: true),

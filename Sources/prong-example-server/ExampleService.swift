@@ -6,7 +6,7 @@ import Glibc
 final class ExampleService {
     let server: Server
     let ledger: Ledger
-    private var timers = Timers()
+    var timers = Timers()
 
     /// Streams of this service send at most so many messages; enough for any test.
     private static let expandMax: UInt64 = 10_000_000
@@ -19,6 +19,7 @@ final class ExampleService {
         for name in ["Fail", "FailSafe"] { unary(name, fail) }
         for name in ["Cut", "CutSafe"] { unary(name, cut) }
         unary("Count", count)
+        for name in ["List", "ListUnsafe"] { unary(name, list) }
         server.handle(path("Collect"), collect)
         server.handle(path("Expand"), expand)
         server.handle(path("Chat"), chat)
@@ -167,8 +168,9 @@ final class ExampleService {
     private func expand(_ call: ServerCall) {
         call.receive { [self] call, message in
             do throws(WireError) {
-                let request = try ExpandRequest(message ?? [])
-                ledger.note(method: "Expand", key: request.key)
+                var request = try ExpandRequest(message ?? [])
+                let count = ledger.note(method: "Expand", key: request.key)
+                if request.failFirst > 0, count > request.failFirst { request.code = 0 }
                 expandNext(call, request, left: min(request.times, Self.expandMax))
             } catch {
                 Self.refuse(call, error)
@@ -177,11 +179,20 @@ final class ExampleService {
     }
 
     private func expandNext(_ call: ServerCall, _ request: ExpandRequest, left: UInt64) {
-        guard left > 0 else { return call.finish(.ok) }
+        guard left > 0 else {
+            let trailers = [MetadataField("x-trailer", request.trailer)]
+            return call.finish(
+                CallStatus(number: request.code), request.code == 0 ? "" : "as asked",
+                trailers: request.trailer.isEmpty ? [] : trailers)
+        }
         let number = min(request.times, Self.expandMax) - left + 1
         let message = Responses.said(request.text, key: request.key, count: number)
         call.send(message) { [self] call, isSent in
-            guard isSent else { return call.finish(.cancelled) }
+            guard isSent else {
+                ledger.note("cancelled", of: request.key)
+                return call.finish(.cancelled)
+            }
+            ledger.note("sent", of: request.key)
             guard request.intervalMilliseconds > 0, left > 1 else {
                 return expandNext(call, request, left: left - 1)
             }

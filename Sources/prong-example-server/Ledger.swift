@@ -36,6 +36,13 @@ final class Ledger {
         return count
     }
 
+    /// Counts what a call of this key did, beside the calls themselves and not in the file: `Count`
+    /// knows it as "KEY/what".
+    func note(_ what: String, of key: String) {
+        guard !key.isEmpty else { return }
+        counts["\(key)/\(what)", default: 0] += 1
+    }
+
     private static func oneWord(_ key: String) -> String {
         String(key.map { $0 == "\t" || $0.isNewline ? "?" : $0 })
     }

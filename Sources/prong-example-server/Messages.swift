@@ -124,6 +124,9 @@ struct ExpandRequest {
     var times: UInt64 = 0
     var key = ""
     var intervalMilliseconds: UInt64 = 0
+    var code: Int32 = 0
+    var failFirst: UInt64 = 0
+    var trailer = ""
 
     init(_ message: [UInt8]) throws(WireError) {
         var reader = WireReader(message)
@@ -133,6 +136,9 @@ struct ExpandRequest {
             case 2: times = min(field.number64 ?? 0, UInt64(UInt32.max))
             case 3: key = field.text(in: message) ?? ""
             case 4: intervalMilliseconds = min(field.number64 ?? 0, UInt64(UInt32.max))
+            case 5: code = Int32(truncatingIfNeeded: field.number64 ?? 0)
+            case 6: failFirst = field.number64 ?? 0
+            case 7: trailer = field.text(in: message) ?? ""
             default: continue
             }
         }

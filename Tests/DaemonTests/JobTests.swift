@@ -235,29 +235,17 @@ struct JobTests {
         }
     }
 
-    @Test(arguments: [
-        "\"pages\": \"all\"", "\"requests\": [{}]", "\"cost\": 2",
-    ])
+    @Test(arguments: ["\"cost\": 2"])
     func `a field that this version does not carry out is unimplemented`(_ field: String) throws {
         try withPool { daemon, _ in
-            let request = field.contains("requests") ? "" : ",\"request\":{}"
-            let text = "{\"method\":\"\(ExampleServer.service)/Echo\"\(request),\(field)}"
+            let method = "\(ExampleServer.service)/Echo"
+            let text = "{\"method\":\"\(method)\",\"request\":{},\(field)}"
             let answer = try daemon.request(
                 "POST", "/v1/jobs", headers: [("Content-Type", "application/json")],
                 body: Array(text.utf8))
             expectRefusal(answer, 501, "unimplemented")
             let name = try #require(field.split(separator: "\"").first)
             #expect(answer.message.contains(name), "\(answer)")
-        }
-    }
-
-    @Test(arguments: ["Prong-Pages: all"])
-    func `a header that this version does not carry out is unimplemented`(_ header: String) throws {
-        try withPool { daemon, _ in
-            let parts = header.split(separator: ":")
-            let value = parts[1].trimmingCharacters(in: .whitespaces)
-            let answer = try daemon.call("Echo", headers: [(String(parts[0]), value)])
-            expectRefusal(answer, 501, "unimplemented")
         }
     }
 

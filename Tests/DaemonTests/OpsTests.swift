@@ -126,13 +126,6 @@ struct OpsTests {
         }
     }
 
-    @Test func `a streaming method is unimplemented, not misunderstood`() throws {
-        try withPool { daemon, _ in
-            let answer = try daemon.call("Expand", ["text": "x", "times": 2])
-            expectRefusal(answer, 501, "unimplemented")
-        }
-    }
-
     @Test func `health is ok, then degraded by an unknown job, each check named`() throws {
         try withPool { daemon, _ in
             try eventuallyTrue("all is well") {

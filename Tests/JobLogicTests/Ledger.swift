@@ -14,6 +14,8 @@ struct Ledger {
     private(set) var submits: [Token: JobID] = [:]
     private(set) var acts: [Token: Ask] = [:]
     private(set) var calls: Set<Token> = []
+    /// Calls of which their callers have a message.
+    private var streamed: Set<Token> = []
     // what was promised
     private(set) var accepted: Set<JobID> = []
     private(set) var purgeAsked: Set<JobKey> = []
@@ -64,11 +66,14 @@ struct Ledger {
         case .acted(let token, let job): acted(token, job)
         case .callEnded(let token, _):
             if calls.remove(token) == nil { fault("ended call \(token), which nobody awaits") }
+        case .streamed(let token, _):
+            if !calls.contains(token) { fault("a message for \(token), which waits for nothing") }
+            streamed.insert(token)
         case .drained:
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
         case .commitWanted, .fetch, .load, .promote, .findOverdue, .findDuePolls, .send,
-            .acknowledge, .cancel, .replace, .settled, .observed:
+            .acknowledge, .cancel, .replace, .settled, .observed, .window:
             break
         }
     }
@@ -102,6 +107,9 @@ struct Ledger {
 
     mutating func started(_ dispatch: Dispatch, token: Token?) {
         startCount += 1
+        if let token, streamed.contains(token) {
+            fault("call \(token) was made again after its caller had a message of it")
+        }
         let name = token.map { $0 | Lease.directBit } ?? dispatch.lease.number
         starts[name, default: 0] += 1
         guard dispatch.method == Sample.unsafeMethod, dispatch.target != QueueWorld.retryTarget

@@ -71,7 +71,7 @@ struct QueueOperationTests {
             precondition(sent.count == 1, "the call is sent once its mark is on disk")
             _ = handle(
                 .outcomes(
-                    Sample.worker, [Outcome(lease: sent[0].lease, code: 0, response: response)]))
+                    Sample.worker, [Outcome(lease: sent[0].lease, code: 0, responses: [response])]))
             let (changes, effects) = commit()
             return (Self.job(order, changes), effects)
         }
@@ -93,7 +93,8 @@ struct QueueOperationTests {
         mutating func answer(_ dispatch: Dispatch, code: Int32 = 0, _ response: [UInt8]) {
             _ = handle(
                 .outcomes(
-                    Sample.worker, [Outcome(lease: dispatch.lease, code: code, response: response)]
+                    Sample.worker,
+                    [Outcome(lease: dispatch.lease, code: code, responses: [response])]
                 ))
         }
     }
@@ -117,7 +118,7 @@ struct QueueOperationTests {
         for polls in UInt32(1)...UInt32(3) {
             let sent = bench.poll(job)
             #expect(sent.map(\.method) == ["s.Ops/Get"])
-            #expect(sent.map(\.request) == [Array("op/1".utf8)])
+            #expect(sent.map(\.requests.first) == [Array("op/1".utf8)])
             bench.answer(sent[0], Self.operation(0))
             let changes = bench.commit().changes
             job = Bench.job(job.order, changes)

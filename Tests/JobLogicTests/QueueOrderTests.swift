@@ -208,6 +208,36 @@ struct QueueOrderTests {
         world.expectQuiet()
     }
 
+    @Test(arguments: [Safety.configured, .unsafe])
+    func `a stream whose caller has a message of it is not made again`(_ safety: Safety) throws {
+        let world = QueueWorld.ready(workers: 2)
+        let token = world.call(safety)
+        world.readInboxes()
+        let index = try #require(world.workers.firstIndex { !$0.running.isEmpty })
+        let lease = try #require(world.workers[index].running.first)
+        world.handle(.streamed(world.workers[index].identity, lease, [1]))
+        // another worker's word on it is not believed
+        world.handle(.streamed(world.workers[1 - index].identity, lease, [2]))
+        world.handle(.grant(token, bytes: 7))
+        let messages = world.effects.compactMap { effect -> [UInt8]? in
+            if case .streamed(token, let bytes) = effect { bytes } else { nil }
+        }
+        #expect(messages == [[1]])
+        let windows = world.effects.filter {
+            if case .window(_, lease, bytes: 7) = $0 { true } else { false }
+        }
+        #expect(windows.count == 1)
+        world.kill(world.workers[index].identity)
+        world.settle()
+        #expect(!world.ledger.calls.contains(token))
+        #expect(world.ledger.startCount == 1)
+        let codes = world.effects.compactMap { effect -> Int32? in
+            if case .callEnded(token, let end) = effect { end.code } else { nil }
+        }
+        #expect(codes == [safety.isSafe ? StatusCode.unavailable : StatusCode.unknown])
+        world.expectQuiet()
+    }
+
     @Test func `a call to a target without a lane is refused at once`() {
         let world = QueueWorld.ready()
         let token = world.call(.configured, target: 9)

@@ -81,7 +81,7 @@ extension QueueWorld {
     /// Whose direct call it is; nothing for a job's.
     func token(of dispatch: Dispatch) -> Token? {
         guard dispatch.lease.isDirect else { return nil }
-        return dispatch.request.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return (dispatch.requests.first ?? []).reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     // MARK: at random

@@ -46,7 +46,8 @@ extension QueueWorld {
         guard let index = alive.randomElement(using: &random), alive.count > 1 else {
             return fork(slot: random.index(3))
         }
-        switch random.index(40) {
+        switch random.index(42) {
+        case 40, 41: streamSomething(index)
         case 0..<14: readInbox(index)
         case 14..<26: endCall(index)
         case 26..<33: readOutbox(index, upTo: 1 + random.index(3))

@@ -101,7 +101,7 @@ extension QueueWorld {
             return Outcome(lease: lease, code: StatusCode.cancelled)
         }
         switch random.index(20) {
-        case 0..<11: return Outcome(lease: lease, code: StatusCode.ok, response: [7])
+        case 0..<11: return Outcome(lease: lease, code: StatusCode.ok, responses: [[7]])
         case 11, 12: return Outcome(lease: lease, code: StatusCode.unavailable)
         case 13: return Outcome(lease: lease, code: StatusCode.deadlineExceeded)
         case 14:
@@ -113,6 +113,17 @@ extension QueueWorld {
         case 17: return Outcome(lease: lease, code: 5, hint: .after(milliseconds: 20))
         case 18: return Outcome(lease: lease, code: StatusCode.cancelled)
         default: return Outcome(lease: lease, code: 5)
+        }
+    }
+
+    /// A message of a direct call goes out, and maybe its caller takes one.
+    func streamSomething(_ index: Int) {
+        let direct = workers[index].running.filter(\.isDirect)
+        if let lease = direct.randomElement(using: &random), workers[index].isLinked {
+            workers[index].outbox.append(.streamed(workers[index].identity, lease, [1]))
+        }
+        if random.chance(50), let token = openCalls.randomElement(using: &random) {
+            handle(.grant(token, bytes: 9))
         }
     }
 

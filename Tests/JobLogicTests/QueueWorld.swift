@@ -133,7 +133,7 @@ final class QueueWorld {
         case .replace(let identity): kill(identity)
         case .settled(let settled): checkUnknown(settled.job)
         case .drained: checkDrained()
-        case .accepted, .refused, .acted, .callEnded, .observed: break
+        case .accepted, .refused, .acted, .streamed, .window, .callEnded, .observed: break
         }
     }
 

@@ -66,6 +66,25 @@ struct LinkExample: Sendable, CustomTestStringConvertible {
             4d 20 e8 07 2a 06 0a 01 6b 12 01 76 32 03 0a 01 41
             """),
         LinkExample(
+            .jobs([
+                CallOrder(
+                    ticket: ticket, target: 1, path: "/s.S/M", deadlineMonotonicNanoseconds: 0,
+                    request: [],
+                    extent: CallExtent(
+                        clientStreams: true, serverStreams: true, requests: [[65], []],
+                        window: 65536, pages: PageOrder(requestToken: 3, responseToken: 2)))
+            ]),
+            """
+            2c 00 00 00 11 | 0a 2a 0a 05 08 ac 02 10 02 10 01 1a 06 2f 73 2e 53 2f \
+            4d 20 00 3a 15 08 01 10 01 1a 01 41 1a 00 20 80 80 04 2a 06 08 03 10 02 18 00
+            """),
+        LinkExample(
+            .outcomes([CallOutcome(ticket: ticket, code: 0, responses: [[1], []])]),
+            """
+            16 00 00 00 04 | 0a 14 0a 05 08 ac 02 10 02 10 00 48 00 50 00 62 05 0a \
+            01 01 0a 00
+            """),
+        LinkExample(
             .committed([ticket]),
             "07 00 00 00 12 | 0a 05 08 ac 02 10 02"),
         LinkExample(

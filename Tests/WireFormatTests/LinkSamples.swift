@@ -87,7 +87,19 @@ enum LinkSample {
         CallOrder(
             ticket: random.ticket(), target: random.number(), path: random.text(),
             deadlineMonotonicNanoseconds: random.number(), metadata: random.list { $0.header() },
-            request: random.data())
+            request: random.data(), extent: random.index(2) == 0 ? nil : extent(&random))
+    }
+
+    private static func extent(_ random: inout SeededRandom) -> CallExtent {
+        CallExtent(
+            clientStreams: random.index(2) == 0, serverStreams: random.index(2) == 0,
+            requests: random.list { $0.data() },
+            window: random.index(2) == 0 ? nil : random.number(),
+            pages: random.index(2) == 0
+                ? nil
+                : PageOrder(
+                    requestToken: random.number(), responseToken: random.number(),
+                    timeoutNanoseconds: random.number()))
     }
 
     private static func outcome(_ random: inout SeededRandom) -> CallOutcome {
@@ -97,6 +109,7 @@ enum LinkSample {
             headers: random.list { $0.header() }, trailers: random.list { $0.header() },
             peer: random.text(), startedAtMilliseconds: random.number(),
             durationNanoseconds: random.number(),
-            pushbackMilliseconds: random.index(2) == 0 ? nil : random.number())
+            pushbackMilliseconds: random.index(2) == 0 ? nil : random.number(),
+            responses: random.index(2) == 0 ? nil : random.list { $0.data() })
     }
 }

@@ -220,6 +220,8 @@ final class TargetServer: @unchecked Sendable {
     private let hasEnded = Atomic<Bool>(true)
     let waiting = Atomic<Int>(0)
     let cancelled = Atomic<Int>(0)
+    /// Messages of streams that gRPC has taken.
+    let sent = Atomic<Int>(0)
 
     init(address: String) {
         self.address = address
@@ -254,6 +256,16 @@ final class TargetServer: @unchecked Sendable {
                 call.finish(.cancelled)
             }
         }
+        server.handle("/test.Service/Flood") { [self] call in
+            call.receive { [self] call, message in flood(call, message ?? []) }
+        }
+        server.handleUnary("/test.Service/Pages") { call, message in
+            // each page's token is one byte longer than the request's; field 2 in both
+            let length = message.count < 2 ? 0 : Int(message[message.count - 1] & 0xf)
+            let isLast = length == 3
+            let token: [UInt8] = isLast ? [] : [0x12, 1, UInt8(length + 1)]
+            call.finish(.ok, response: [0x08, UInt8(length)] + token)
+        }
         server.handleUnary("/test.Service/Fail") { call, _ in
             call.finish(
                 .outOfRange, "too far",
@@ -261,6 +273,18 @@ final class TargetServer: @unchecked Sendable {
                     MetadataField("grpc-retry-pushback-ms", "30"),
                     MetadataField(name: "grpc-status-details-bin", value: [8, 11]),
                 ])
+        }
+    }
+
+    /// The message again and again, for as long as it is taken.
+    private func flood(_ call: ServerCall, _ message: [UInt8]) {
+        call.send(message) { [self] call, isSent in
+            guard isSent else {
+                cancelled.add(1, ordering: .relaxed)
+                return call.finish(.cancelled)
+            }
+            sent.add(1, ordering: .relaxed)
+            flood(call, message)
         }
     }
 

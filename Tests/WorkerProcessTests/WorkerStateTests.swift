@@ -35,8 +35,10 @@ import WireFormat
 
     private func end(_ number: UInt64, _ ticket: Ticket, code: Int32 = 0) -> WorkerEvent {
         .ended(
-            [EndedCall(
-                number: CallNumber(number), outcome: CallOutcome(ticket: ticket, code: code))])
+            [
+                EndedCall(
+                    number: CallNumber(number), outcome: CallOutcome(ticket: ticket, code: code))
+            ])
     }
 
     private func hello(_ state: inout WorkerState, now: UInt64) -> Hello? {
@@ -207,8 +209,10 @@ import WireFormat
     }
 
     @Test(arguments: [
-        LinkMessage.places(3), .goodbye, .stats(WorkerStats(
-            threads: 1, residentBytes: 1, inFlight: 0, jobsDone: 0)),
+        LinkMessage.places(3), .goodbye,
+        .stats(
+            WorkerStats(
+                threads: 1, residentBytes: 1, inFlight: 0, jobsDone: 0)),
         .slow(target: 0, untilMonotonicNanoseconds: 1), .welcome(Welcome()),
     ])
     func `what a queue never says closes the link`(message: LinkMessage) {
@@ -237,6 +241,31 @@ import WireFormat
         let effects = state.handle(.received(.jobs([order(Self.durable)])), now: 0)
         #expect(effects.count == 1)
         #expect(state.inFlight == 1)
+    }
+
+    @Test func `a streamed call's messages go to its caller in order, until the link is lost`() {
+        var state = welcomed()
+        _ = state.handle(.received(.jobs([order(Self.direct)])), now: 0)
+        for message in UInt32(0)..<2 {
+            let chunk = Chunk(
+                ticket: Self.direct, message: message, data: [7], endsMessage: true,
+                endsStream: false)
+            #expect(
+                state.handle(.streamed(CallNumber(1), [7]), now: 0) == [.send(.chunk(chunk))])
+        }
+        _ = state.handle(.disconnected, now: 0)
+        #expect(state.handle(.streamed(CallNumber(1), [7]), now: 0) == [])
+    }
+
+    @Test func `a window is for a running call, and one that crossed its end is nothing`() {
+        var state = welcomed()
+        _ = state.handle(.received(.jobs([order(Self.direct)])), now: 0)
+        let window = WorkerEvent.received(.window(ticket: Self.direct, bytes: 9))
+        #expect(state.handle(window, now: 0) == [.grant(CallNumber(1), bytes: 9)])
+        _ = state.handle(end(1, Self.direct), now: 0)
+        #expect(state.handle(window, now: 0) == [])
+        #expect(
+            state.handle(.received(.checkpoint(ticket: Self.direct, data: [])), now: 0).count == 1)
     }
 
     @Test func `outcomes that are long go in messages of their own`() {

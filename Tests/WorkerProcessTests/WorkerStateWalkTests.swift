@@ -55,6 +55,8 @@ private struct Model {
         case .cancel(let number):
             if running[number] == nil { faults.append("a cancel of nothing") }
             cancelled.insert(number)
+        case .grant(let number, _):
+            if running[number] == nil { faults.append("a window for nothing") }
         case .measure: give(.measured(threads: 1, residentBytes: 1))
         case .leave: hasLeft = true
         case .report, .dump, .warn: break
@@ -87,6 +89,8 @@ private struct Model {
             }
         case .notStarted(let tickets):
             for ticket in tickets { leases.remove(ticket) }
+        case .chunk(let chunk):
+            if !leases.contains(chunk.ticket) { faults.append("a chunk of nobody's call") }
         default: break
         }
     }
@@ -110,7 +114,9 @@ private struct Model {
         case 0..<35: sendJobs()
         case 35..<65: endOne()
         case 65..<85: acknowledge()
-        case 85..<90: cancelOne()
+        case 85..<88: cancelOne()
+        case 88: openWindow()
+        case 89: streamOne()
         case 90..<94: loseLink()
         case 94: give(.target(TargetState(target: 0, connectivity: .idle, builtAtMilliseconds: 0)))
         case 95 where random.chance(10): give(.order(.stop(drainMilliseconds: 100)))
@@ -170,6 +176,18 @@ private struct Model {
             return
         }
         give(.received(.cancel([ticket])))
+    }
+
+    mutating func openWindow() {
+        guard isLinked, isWelcomed, let ticket = leases.randomElement(using: &random) else {
+            return
+        }
+        give(.received(.window(ticket: ticket, bytes: 5)))
+    }
+
+    mutating func streamOne() {
+        guard let number = running.keys.randomElement(using: &random) else { return }
+        give(.streamed(number, [1]))
     }
 
     mutating func loseLink() {

@@ -5,10 +5,13 @@ it. As a program it is the server:
   library.py --port N --descriptors FILE
 
 Library/Lend lends a book; Library/Refuse ends with a rich status; Library/Report gives back the
-metadata it got and sends headers and trailers of its own.
+metadata it got and sends headers and trailers of its own. Library/Browse gives as many books as it
+is asked for pages, then a trailer, or a rich status where the book has a shelf; Library/Return takes
+a stream of books and gives each back as it comes.
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -50,6 +53,10 @@ def file_descriptor():
     for name, answer in (("Lend", "Book"), ("Refuse", "Book"), ("Report", "Report")):
         service.method.add(
             name=name, input_type=".peers.v1.Book", output_type=f".peers.v1.{answer}")
+    for name in ("Browse", "Return"):
+        service.method.add(
+            name=name, input_type=".peers.v1.Book", output_type=".peers.v1.Book",
+            client_streaming=name == "Return", server_streaming=True)
     return file
 
 
@@ -97,6 +104,16 @@ class Library:
             answer.metadata.append(f"{name}={shown}")
         return answer
 
+    def browse(self, book, context):
+        for number in range(book.pages):
+            yield self.Book(title=f"{book.title} {number}")
+        if book.HasField("shelf"):
+            self.refuse(book, context)
+        context.set_trailing_metadata((("x-counted", str(book.pages)),))
+
+    def give_back(self, books, context):
+        yield from books
+
     def handler(self):
         def unary(function):
             return grpc.unary_unary_rpc_method_handler(
@@ -104,7 +121,13 @@ class Library:
                 response_serializer=lambda message: message.SerializeToString())
         return grpc.method_handlers_generic_handler(SERVICE, {
             "Lend": unary(self.lend), "Refuse": unary(self.refuse),
-            "Report": unary(self.report)})
+            "Report": unary(self.report),
+            "Browse": grpc.unary_stream_rpc_method_handler(
+                self.browse, request_deserializer=self.Book.FromString,
+                response_serializer=lambda message: message.SerializeToString()),
+            "Return": grpc.stream_stream_rpc_method_handler(
+                self.give_back, request_deserializer=self.Book.FromString,
+                response_serializer=lambda message: message.SerializeToString())})
 
 
 def descriptor_set():
@@ -138,6 +161,7 @@ def claims(check, programs):
                 types(check, prongd)
                 rich_error(check, prongd)
                 metadata(check, prongd)
+                streams(check, prongd)
 
 
 def types(check, prongd):
@@ -161,6 +185,25 @@ def rich_error(check, prongd):
     bad = error_details_pb2.BadRequest.FromString(unpadded(body["details"][0]["value"]))
     check("a detail's value is the message that the server packed",
           bad.field_violations[0].description == "lent until tomorrow", bad)
+
+
+def streams(check, prongd):
+    lines = ["Accept: application/x-ndjson"]
+    answer = prongd.call(f"{SERVICE}/Browse", {"title": "本", "pages": 3}, lines)
+    got = [json.loads(line) for line in answer.body.splitlines()]
+    check("a Python server's stream comes as lines, its trailers in the last one",
+          got == [{"message": {"title": f"本 {number}"}} for number in range(3)]
+          + [{"end": {"trailers": {"x-counted": "3"}}}], got)
+    answer = prongd.call(f"{SERVICE}/Browse", {"title": "x", "pages": 1, "shelf": "top"}, lines)
+    last = json.loads(answer.body.splitlines()[-1])["error"]
+    check("a rich status ends a stream with its details",
+          last["code"] == "failed_precondition"
+          and [detail["type"] for detail in last["details"]]
+          == ["google.rpc.BadRequest", "google.rpc.ErrorInfo"], last)
+    books = [{"title": str(number)} for number in range(100)]
+    job = prongd.ask("POST", "/v1/jobs?wait=30s", {"method": f"{SERVICE}/Return", "requests": books})
+    check("a stream both ways is a job's requests and responses",
+          job.json().get("responses") == books, job)
 
 
 def metadata(check, prongd):

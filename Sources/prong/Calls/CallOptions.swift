@@ -54,6 +54,11 @@ struct CallOptions: ParsableArguments {
         transform: { try MetadataPair($0) })
     var metadata: [MetadataPair] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "all: follow a list's pages to the end, as one response.", valueName: "all"))
+    var pages: PagesWanted?
+
     @Flag(help: "Protobuf bytes in and out, instead of JSON (map: a line of base64 each).")
     var binary = false
 
@@ -62,6 +67,10 @@ struct CallOptions: ParsableArguments {
             throw ValidationError("--at and --delay exclude each other")
         }
     }
+}
+
+enum PagesWanted: String, ExpressibleByArgument {
+    case all
 }
 
 extension CallOptions {
@@ -79,6 +88,7 @@ extension CallOptions {
         add("Prong-Delay", wait?.text)
         add("Prong-Expires", expires?.text)
         add("Prong-Max-Attempts", maxAttempts.map { "\($0)" })
+        add("Prong-Pages", pages?.rawValue)
         add("Idempotency-Key", key.map(Self.headerText))
         return headers + metadata.map { Header($0.name, $0.value) }
     }
@@ -108,6 +118,7 @@ extension CallOptions {
         add("expires", expires.map { quote($0.text) })
         add("maxAttempts", maxAttempts.map { "\($0)" })
         add("batch", batch.map(quote))
+        add("pages", pages.map { quote($0.rawValue) })
         if !metadata.isEmpty {
             let pairs = metadata.map { "\(quote($0.name)):\(quote($0.value))" }
             add("metadata", "{\(pairs.joined(separator: ","))}")

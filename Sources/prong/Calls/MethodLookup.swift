@@ -15,17 +15,19 @@ extension Client {
     func exchange(
         methodText text: String,
         _ request: (MethodName) throws(Failure) -> Request,
-        within seconds: Double?
+        within seconds: Double?,
+        onPart: ((ArraySlice<UInt8>) throws(Failure) -> Void)? = nil
     ) throws(Failure) -> Response {
         guard MethodName.looksFull(text) else {
-            return try exchange(try request(try resolveMethod(text)), within: seconds)
+            return try exchange(
+                try request(try resolveMethod(text)), within: seconds, onPart: onPart)
         }
         let asTyped = MethodName(full: text)
-        let response = try exchange(try request(asTyped), within: seconds)
+        let response = try exchange(try request(asTyped), within: seconds, onPart: onPart)
         guard Self.mayBeUnknownMethod(response) else { return response }
         let method = try resolveMethod(text)
         guard method != asTyped else { return response }
-        return try exchange(try request(method), within: seconds)
+        return try exchange(try request(method), within: seconds, onPart: onPart)
     }
 
     /// The daemon's own "unknown service or method"; never a target's UNIMPLEMENTED.

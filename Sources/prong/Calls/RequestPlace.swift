@@ -2,11 +2,21 @@
 // whoever gave the request counts from the start of the request. Pure. It touches no message that
 // speaks of another part of the job.
 
-struct RequestPlace {
+struct RequestPlace: Equatable {
     /// What stands before the request in the first line of the job.
     let prefix: String
 
     static let json = RequestPlace(prefix: "{\"request\":")
+    /// For methods that take a stream.
+    static let jsonList = RequestPlace(prefix: "{\"requests\":")
+
+    /// Where a request goes by its first character. No message is a list in JSON, but
+    /// google.protobuf's ListValue and Value, which no method takes by itself: a list is a stream.
+    static func of(json text: some Sequence<UInt8>) -> RequestPlace {
+        let first = text.first { $0 != 0x20 && !(0x09...0x0d).contains($0) }
+        return first == UInt8(ascii: "[") ? jsonList : json
+    }
+
     static let base64 = RequestPlace(prefix: "{\"requestBase64\":\"")
 
     /// An error's JSON with its message as it is meant for whoever gave the request.
@@ -25,7 +35,8 @@ struct RequestPlace {
         guard message.hasPrefix("request"), let found = Place(endOf: message) else {
             return message
         }
-        let column = found.line == 1 ? found.column - prefix.utf8.count : found.column
+        let before = message.hasPrefix("requests") ? Self.jsonList.prefix : prefix
+        let column = found.line == 1 ? found.column - before.utf8.count : found.column
         var text = String(found.sentence)
         // What is left of column 1 is prong's own: no place to show.
         if column > 0 {

@@ -18,6 +18,9 @@ struct CallCommand: ParsableCommand {
 
               prong call Invoices/Create @invoice.json --key invoice-17
 
+            A method that answers with a stream has its messages printed one a line, as they \
+            come. --pages all follows a list to its end and prints it as one response.
+
             The error of a call that failed goes to standard error as JSON; the exit code is 1.
             """)
 
@@ -33,9 +36,10 @@ struct CallCommand: ParsableCommand {
         let body =
             try options.binary
             ? RequestInput.read(given.request) : RequestInput.readJSONText(given.request)
-        let headers = options.headers(nowMilliseconds: wallMillisecondsNow())
+        let headers = options.headers(nowMilliseconds: wallMillisecondsNow()) + [accept]
         let client = socket.client()
         let limit = options.timeout.map { $0.seconds + Client.answerSeconds }
+        let stream = StreamOutput()
         let response = try client.exchange(
             methodText: called.method,
             { name throws(Failure) in
@@ -43,12 +47,21 @@ struct CallCommand: ParsableCommand {
                     method: .post, target: name.path, headers: headers, body: body,
                     isRepeatable: options.key != nil)
             },
-            within: limit)
+            within: limit,
+            onPart: { part throws(Failure) in try stream.take(part) })
         guard response.isSuccess else { throw Refusal(response).failure(json: true) }
-        if options.binary {
+        if response.head.hasLines {
+            try stream.finish()
+        } else if options.binary {
             try writeAll(response.body, to: STDOUT_FILENO)
         } else {
             try printJSON(response.body)
         }
+    }
+
+    /// Lines only where there is no other form: pages come as one response.
+    private var accept: Header {
+        let whole = options.binary ? "application/proto" : "application/json"
+        return Header("Accept", options.pages == nil ? "\(whole), application/x-ndjson" : whole)
     }
 }

@@ -12,6 +12,10 @@ struct SubmitCommand: ParsableCommand {
               prong submit Mail/Send @mail.json --delay 10m --key mail-17
               id=$(prong submit Report/Make '{}') && prong wait "$id"
 
+            A method that takes a stream gets its messages as a list:
+
+              prong submit Numbers/Sum '[{"n":1},{"n":2}]'
+
             If the connection breaks before the id came, the job may have been accepted: submit \
             it again with the same --key and it is made once.
             """)
@@ -31,7 +35,7 @@ struct SubmitCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let beginning = try jobBeginning()
+        let (place, beginning) = try jobBeginning()
         let client = socket.client()
         let response = try client.exchange(
             methodText: called.method,
@@ -47,13 +51,11 @@ struct SubmitCommand: ParsableCommand {
         try printLines([printable(id)])
     }
 
-    private var place: RequestPlace { options.binary ? .base64 : .json }
-
     /// The job's beginning, up to the end of its request.
-    private func jobBeginning() throws(Failure) -> [UInt8] {
+    private func jobBeginning() throws(Failure) -> (RequestPlace, [UInt8]) {
         if options.binary {
             let text = Base64.encode(try RequestInput.read(given.request))
-            return Array("\(place.prefix)\(text)\"".utf8)
+            return (.base64, Array("\(RequestPlace.base64.prefix)\(text)\"".utf8))
         }
         let text = try RequestInput.readJSONText(given.request)
         do {
@@ -62,7 +64,8 @@ struct SubmitCommand: ParsableCommand {
             throw Failure(
                 .refused, "the request is no JSON: \(error.problem) at byte \(error.offset + 1)")
         }
-        return Array(place.prefix.utf8) + text
+        let place = RequestPlace.of(json: text)
+        return (place, Array(place.prefix.utf8) + text)
     }
 
     private func job(_ name: MethodName, _ beginning: [UInt8]) -> Request {

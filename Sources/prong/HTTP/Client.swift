@@ -29,14 +29,17 @@ final class Client {
     /// Makes one exchange.
     /// - Parameter within: seconds until the answer must begin; nil for a wait.
     /// - Throws: `unavailable` (69) when nothing, too little or nonsense is answered.
+    /// - Parameter onPart: takes the body of a successful answer in lines as it comes; it is then
+    ///   not part of the response.
     func exchange(
-        _ request: Request, within seconds: Double? = answerSeconds
+        _ request: Request, within seconds: Double? = answerSeconds,
+        onPart: ((ArraySlice<UInt8>) throws(Failure) -> Void)? = nil
     ) throws(Failure) -> Response {
         var tries = 0
         while true {
             tries += 1
             do {
-                return try attempt(request, seconds)
+                return try attempt(request, seconds, onPart)
             } catch {
                 connection = nil
                 guard case .cut = error, request.isRepeatable, tries < Self.triesMax else {
@@ -54,14 +57,22 @@ final class Client {
     }
 
     private func attempt(
-        _ request: Request, _ seconds: Double?
+        _ request: Request, _ seconds: Double?,
+        _ onPart: ((ArraySlice<UInt8>) throws(Failure) -> Void)?
     ) throws(AttemptFault) -> Response {
         let begin = limit(seconds)
         let connection = try open(begin)
-        var transfer = Transfer(request.wireBytes)
+        var transfer = Transfer(request.wireBytes, handsOnLines: onPart != nil)
         while !transfer.isDone {
             let limit = transfer.hasBegun ? limit(seconds) : begin
             try step(&transfer, connection, until: limit)
+            guard let onPart else { continue }
+            do throws(Failure) {
+                for part in transfer.takeParts() { try onPart(part) }
+            } catch {
+                self.connection = nil
+                throw .failure(error)
+            }
         }
         if transfer.closes { self.connection = nil }
         guard let head = transfer.head else { throw .nonsense("the answer has no head") }
@@ -167,8 +178,17 @@ private struct Transfer {
     /// The connection cannot serve another request.
     private(set) var closes = false
 
-    init(_ bytes: [UInt8]) {
+    private let handsOnLines: Bool
+    private var parts: [ArraySlice<UInt8>] = []
+
+    init(_ bytes: [UInt8], handsOnLines: Bool) {
         pending = bytes[...]
+        self.handsOnLines = handsOnLines
+    }
+
+    mutating func takeParts() -> [ArraySlice<UInt8>] {
+        defer { parts = [] }
+        return parts
     }
 
     var hasBegun: Bool { parser.hasBegun }
@@ -227,6 +247,8 @@ private struct Transfer {
             case .head(let head):
                 self.head = head
                 if head["connection"]?.lowercased() == "close" { closes = true }
+            case .body(let part) where handsOnLines && head?.hasLines == true:
+                parts.append(part)
             case .body(let part):
                 body += part
                 guard body.count <= Client.bodyBytesMax else {

@@ -62,6 +62,11 @@ struct ResponseHead: Equatable {
         let wanted = name.lowercased()
         return headers.first { $0.name.lowercased() == wanted }?.value
     }
+
+    /// A successful answer in lines: a stream's messages.
+    var hasLines: Bool {
+        status == 200 && self["content-type"]?.hasPrefix("application/x-ndjson") == true
+    }
 }
 
 struct Response: Equatable {

@@ -51,6 +51,7 @@ struct JobAnswer: Equatable {
             case 10 where Self.isName(name, "response"): response = value
             case 11 where Self.isName(name, "responses"): response = value
             case 16 where Self.isName(name, "responseBase64"): responseBytes = value
+            case 17 where Self.isName(name, "responsesBase64"): responseBytes = value
             default: break
             }
         }

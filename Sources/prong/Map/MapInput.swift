@@ -75,6 +75,8 @@ struct JobForm {
     /// What refusals of such jobs mean by a column.
     let place: RequestPlace
     private let prefix: [UInt8]
+    /// For a line that is a list.
+    private let listPrefix = Array(RequestPlace.jsonList.prefix.utf8)
     private let members: [UInt8]
     private let keyPrefix: String?
     private let isBinary: Bool
@@ -100,7 +102,8 @@ struct JobForm {
     }
 
     func wrap(_ text: [UInt8], _ number: Int) -> [UInt8] {
-        var payload = prefix
+        let isList = !isBinary && RequestPlace.of(json: text) == .jsonList
+        var payload = isList ? listPrefix : prefix
         payload.reserveCapacity(prefix.count + text.count + members.count + 32)
         payload += text
         payload += members

@@ -8,12 +8,17 @@ enum JobText {
         var lines = fields.map { name, value in
             name + String(repeating: " ", count: width - name.count) + "  " + printable(value)
         }
-        for name in ["request", "requestBase64", "response", "responses", "responseBase64"] {
+        for name in bodies {
             guard let body = rawMember(name, of: json) else { continue }
             lines += ["", name] + indented(body)
         }
         return lines + attempts(job)
     }
+
+    private static let bodies = [
+        "request", "requestBase64", "requests", "requestsBase64", "response", "responseBase64",
+        "responses", "responsesBase64",
+    ]
 
     private static func fields(_ job: JSONValue, _ now: Int64) -> [(String, String)] {
         var fields: [(String, String)] = []

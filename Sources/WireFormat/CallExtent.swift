@@ -1,0 +1,76 @@
+// What a call of several messages, or of several pages, has beyond a unary one; and how much of its
+// responses may be on the way at once. Plain values: a worker knows no descriptors.
+
+/// Missing for a unary call of one page, which is the hot path and pays for a pointer only.
+package final class CallExtent: Equatable, Sendable {
+    package let clientStreams: Bool
+    package let serverStreams: Bool
+    /// All messages of a call whose client streams; `CallOrder.request` is empty then.
+    package let requests: [[UInt8]]
+    /// Responses are sent as chunks as they come: so many bytes until a window follows. Nothing:
+    /// they are collected in the outcome.
+    package let window: UInt32?
+    package let pages: PageOrder?
+
+    package init(
+        clientStreams: Bool = false, serverStreams: Bool = false, requests: [[UInt8]] = [],
+        window: UInt32? = nil, pages: PageOrder? = nil
+    ) {
+        self.clientStreams = clientStreams
+        self.serverStreams = serverStreams
+        self.requests = requests
+        self.window = window
+        self.pages = pages
+    }
+
+    package static func == (left: CallExtent, right: CallExtent) -> Bool {
+        left === right
+            || left.clientStreams == right.clientStreams
+                && left.serverStreams == right.serverStreams && left.requests == right.requests
+                && left.window == right.window && left.pages == right.pages
+    }
+}
+
+/// How the pages of a method are followed: by two field numbers, without a descriptor.
+package struct PageOrder: Equatable, Sendable {
+    /// `page_token` of the request.
+    package var requestToken: UInt32
+    /// `next_page_token` of the response.
+    package var responseToken: UInt32
+    /// Each page's own; 0: the order's deadline is that of all pages together.
+    package var timeoutNanoseconds: UInt64
+
+    package init(requestToken: UInt32, responseToken: UInt32, timeoutNanoseconds: UInt64 = 0) {
+        self.requestToken = requestToken
+        self.responseToken = responseToken
+        self.timeoutNanoseconds = timeoutNanoseconds
+    }
+}
+
+/// A piece of a message of a call with several messages.
+package struct Chunk: Equatable, Sendable {
+    package var ticket: Ticket
+    /// Which message of the stream, from 0.
+    package var message: UInt32
+    package var data: [UInt8]
+    /// The last piece of its message.
+    package var endsMessage: Bool
+    /// No message follows.
+    package var endsStream: Bool
+
+    package init(
+        ticket: Ticket, message: UInt32, data: [UInt8], endsMessage: Bool, endsStream: Bool
+    ) {
+        self.ticket = ticket
+        self.message = message
+        self.data = data
+        self.endsMessage = endsMessage
+        self.endsStream = endsStream
+    }
+
+    /// What each message takes of a window, and of `max_response`, beside its bytes: a stream of
+    /// empty messages is bounded too.
+    package static let messageOverheadBytes = 32
+
+    package static func cost(ofBytes count: Int) -> Int { count + messageOverheadBytes }
+}

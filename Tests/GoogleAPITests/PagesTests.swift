@@ -1,0 +1,148 @@
+// Which methods have pages, by their descriptors alone.
+
+import Schema
+import Testing
+
+@testable import GoogleAPI
+
+@Suite struct PagesTests {
+    private struct Field {
+        var name: String
+        var number: Int
+        var type: Int
+        var label = 1
+        var typeName = ""
+    }
+
+    private static let text = 9
+    private static let int32 = 5
+    private static let message = 11
+
+    private static let request = [
+        Field(name: "parent", number: 1, type: text),
+        Field(name: "page_size", number: 2, type: int32),
+        Field(name: "page_token", number: 3, type: text),
+    ]
+    private static let response = [
+        Field(name: "next_page_token", number: 2, type: text),
+        Field(name: "things", number: 1, type: text, label: 3),
+        Field(name: "unreachable", number: 4, type: text, label: 3),
+    ]
+
+    private func plan(
+        _ request: [Field] = request, _ response: [Field] = response, streams: Bool = false
+    ) throws -> PagePlan? {
+        let method = Bytes.made {
+            $0.text(1, "List")
+            $0.text(2, ".t.Request")
+            $0.text(3, ".t.Response")
+            if streams { $0.number(6, 1) }
+        }
+        let file = Bytes.made {
+            $0.text(1, "t.proto")
+            $0.text(2, "t")
+            $0.data(4, Self.message("Request", request))
+            $0.data(4, Self.message("Response", response))
+            $0.data(
+                6,
+                Bytes.made {
+                    $0.text(1, "S")
+                    $0.data(2, method)
+                })
+            $0.text(12, "proto3")
+        }
+        let schema = try Schema(sets: [(label: "t", bytes: Bytes.made { $0.data(1, file) })])
+        return PagePlan(try #require(schema.method("t.S/List")), schema)
+    }
+
+    private static func message(_ name: String, _ fields: [Field]) -> [UInt8] {
+        Bytes.made { message in
+            message.text(1, name)
+            for field in fields {
+                message.data(
+                    2,
+                    Bytes.made {
+                        $0.text(1, field.name)
+                        $0.number(3, field.number)
+                        $0.number(4, field.label)
+                        $0.number(5, field.type)
+                        if !field.typeName.isEmpty { $0.text(6, field.typeName) }
+                    })
+            }
+        }
+    }
+
+    private func request(size: Field?, token: Field?) -> [Field] {
+        [Self.request[0]] + [size, token].compactMap(\.self)
+    }
+
+    @Test func `a list method is followed by its two tokens`() throws {
+        let plan = try #require(try plan())
+        #expect(plan.requestToken == 3)
+        #expect(plan.responseToken == 2)
+        #expect(plan.items == 1)
+    }
+
+    @Test(arguments: ["google.protobuf.UInt32Value", "google.protobuf.Int32Value"])
+    func `older APIs say max_results, maybe in a wrapper`(_ wrapper: String) throws {
+        let plain = Field(name: "max_results", number: 7, type: 13)
+        let wrapped = Field(
+            name: "max_results", number: 7, type: Self.message, typeName: ".\(wrapper)")
+        #expect(try plan(request(size: plain, token: Self.request[2])) != nil)
+        #expect(try plan(request(size: wrapped, token: Self.request[2])) != nil)
+    }
+
+    @Test func `what lacks a field, or has it of another type, has no pages`() throws {
+        let size = Self.request[1]
+        let token = Self.request[2]
+        #expect(try plan(request(size: nil, token: token)) == nil)
+        #expect(try plan(request(size: size, token: nil)) == nil)
+        let number = Field(name: "page_token", number: 3, type: Self.int32)
+        #expect(try plan(request(size: size, token: number)) == nil)
+        let word = Field(name: "page_size", number: 2, type: Self.text)
+        #expect(try plan(request(size: word, token: token)) == nil)
+        let boxed = Field(
+            name: "page_size", number: 2, type: Self.message,
+            typeName: ".google.protobuf.Int64Value")
+        #expect(try plan(request(size: boxed, token: token)) == nil)
+        #expect(try plan(Self.request, [Self.response[0]]) == nil)
+        #expect(try plan(Self.request, [Self.response[1]]) == nil)
+    }
+
+    @Test func `a stream has no pages`() throws {
+        #expect(try plan(streams: true) == nil)
+    }
+}
+
+/// Appends fields of protobuf's wire format.
+private struct Bytes {
+    private var bytes: [UInt8] = []
+
+    private mutating func varint(_ value: Int) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(rest & 0x7f) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    mutating func number(_ field: Int, _ value: Int) {
+        varint(field << 3)
+        varint(value)
+    }
+
+    mutating func data(_ field: Int, _ value: [UInt8]) {
+        varint(field << 3 | 2)
+        varint(value.count)
+        bytes += value
+    }
+
+    mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
+
+    static func made(_ fill: (inout Bytes) -> Void) -> [UInt8] {
+        var bytes = Bytes()
+        fill(&bytes)
+        return bytes.bytes
+    }
+}
