@@ -85,9 +85,8 @@ let package = Package(
         .target(
             name: "LoaderProcess",
             dependencies: [
-                "CTOML", "Settings", "Schema", "ServerReflection", "Credentials", "TokenExchange",
-                "WireFormat", "GRPCClient",
-                "Kernel", "Ops",
+                "CTOML", "Settings", "Schema", "GoogleAPI", "ServerReflection", "Credentials",
+                "TokenExchange", "WireFormat", "GRPCClient", "Kernel", "Ops",
             ],
             swiftSettings: strict),
         .target(

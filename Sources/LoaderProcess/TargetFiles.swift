@@ -1,6 +1,7 @@
 // The files that targets name: descriptor sets, service configs, certificates and keys. Reads and
 // checks them all, and makes their paths absolute. Never shows what is in a key.
 
+internal import GoogleAPI
 internal import Schema
 internal import Settings
 import Glibc
@@ -33,6 +34,10 @@ struct TargetFiles {
     ) {
         for index in settings.targets.indices {
             check(&settings.targets[index], &faults)
+            // What cannot be read was complained about, and names no host.
+            if servicesOfFiles[uses[index]] != nil {
+                checkAddress(&settings.targets[index], environment, &faults)
+            }
             checkCredentials(&settings.targets[index], environment, &faults)
         }
     }
@@ -199,7 +204,9 @@ extension Settings.Target {
         for scope in offered.flatMap(\.oauthScopes) where !defaultScopes.contains(scope) {
             defaultScopes.append(scope)
         }
-        let hosts = Set(offered.compactMap(\.defaultHost))
+        // Services beside an API's own are called where that is.
+        let own = offered.filter { !Endpoint.mixins.contains($0.fullName) }
+        let hosts = Set((own.isEmpty ? offered : own).compactMap(\.defaultHost))
         defaultHost = hosts.count == 1 ? hosts.first ?? "" : ""
     }
 }

@@ -179,7 +179,8 @@ enum TargetRelations {
         _ reading: inout ValueReading
     ) {
         guard case .table = node.value else { return }
-        if node["address"] == nil {
+        // With descriptors it may be the API's own, which the loader finds there.
+        if node["address"] == nil, node["descriptors"] == nil {
             reading.complain(
                 node, "\(path).address", "a target needs an address",
                 "write one like \"translate.googleapis.com:443\"")

@@ -1,0 +1,70 @@
+// A target that names no address is called where its API's own descriptors say.
+
+import LoaderProcess
+import Settings
+import Testing
+import WireFormat
+
+@Suite struct DefaultAddressTests {
+    private let folder = ScratchFolder()
+
+    private func request(
+        _ lines: String, host: String?, _ environment: [String: String] = [:]
+    ) -> LoadRequest {
+        folder.write(
+            "t.binpb", host.map { smallDescriptorSet(host: $0, scopes: "") } ?? smallDescriptorSet()
+        )
+        let path = folder.write(
+            "prong.toml",
+            """
+            listen.socket = "\(folder.path)/prong.sock"
+            store.path = "\(folder.path)/prong.db"
+            [targets.t]
+            descriptors = ["t.binpb"]
+            \(lines)
+            """)
+        return LoadRequest(
+            configPath: path, environment: { environment[$0] }, uid: 0, makesDirectories: false)
+    }
+
+    private func refusal(_ request: LoadRequest) -> String {
+        do throws(LoadFailure) {
+            _ = try load(request)
+            return ""
+        } catch {
+            return error.lines.joined(separator: "\n")
+        }
+    }
+
+    @Test func `the API's own host is where a target is that names none`() throws {
+        let plain = try load(request("", host: "x.googleapis.com"))
+        #expect(plain.settings.targets[0].address == "x.googleapis.com:443")
+        let forced = try load(
+            request("", host: "x.googleapis.com", ["GOOGLE_API_USE_MTLS_ENDPOINT": "always"]))
+        #expect(forced.settings.targets[0].address == "x.mtls.googleapis.com:443")
+        let own = try load(request("address = \"127.0.0.1:1\"", host: "x.googleapis.com"))
+        #expect(own.settings.targets[0].address == "127.0.0.1:1")
+    }
+
+    @Test func `descriptors that name no host, and a word that is none, are faults`() {
+        #expect(refusal(request("", host: nil)).contains("targets.t.address: a target needs"))
+        let word = request("", host: "x.googleapis.com", ["GOOGLE_API_USE_MTLS_ENDPOINT": "no"])
+        #expect(refusal(word).contains("GOOGLE_API_USE_MTLS_ENDPOINT"))
+    }
+
+    @Test func `descriptors that cannot be read are complained about once`() {
+        let path = folder.write(
+            "prong.toml",
+            """
+            listen.socket = "\(folder.path)/prong.sock"
+            store.path = "\(folder.path)/prong.db"
+            [targets.t]
+            descriptors = ["gone.binpb"]
+            """)
+        let text = refusal(
+            LoadRequest(
+                configPath: path, environment: { _ in nil }, uid: 0, makesDirectories: false))
+        #expect(text.contains("gone.binpb"))
+        #expect(!text.contains("needs an address"))
+    }
+}
