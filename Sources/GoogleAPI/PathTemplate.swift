@@ -45,9 +45,8 @@ package struct PathTemplate: Equatable, Sendable {
         Self.add(inner[...], to: &pieces, isFirst: true)
         pieces.append(.captureEnd)
         Self.add(template[template.index(after: close)...], to: &pieces, isFirst: false)
-        guard pieces.count(where: { $0 == .anything || $0 == .rest }) <= Self.anythingMax else {
-            return nil
-        }
+        let openCount = pieces.count { $0 == .anything || $0 == .rest }
+        guard openCount <= Self.anythingMax, pieces.count <= Self.piecesMax else { return nil }
         self.pieces = pieces
     }
 
@@ -79,7 +78,9 @@ package struct PathTemplate: Equatable, Sendable {
     }
 
     /// A longer value matches nothing: no resource's name is that long.
-    static let valueBytesMax = 2048
+    static let valueBytesMax = 1024
+    /// The longest path of an API's has ten segments and the slashes between them.
+    static let piecesMax = 40
     /// AIP-4222 allows one `**`; a match costs up to the square of the value's length for each.
     static let anythingMax = 2
 

@@ -212,8 +212,11 @@ struct CallHandler {
     ) -> Int64 {
         if request.respondsAsync { return request.asyncWaitMilliseconds ?? 0 }
         let spent = max(0, (NIODeadline.now() - exchange.receivedAt).nanoseconds) / 1_000_000
-        let timeout = request.timeoutMilliseconds ?? method.policy.timeoutMilliseconds
-        return max(0, timeout - spent)
+        // An operation lasts as long as it lasts; the method's own timeout is its first call's.
+        let usual =
+            request.options.awaitsOperation
+            ? method.policy.operation?.timeoutMilliseconds : method.policy.timeoutMilliseconds
+        return max(0, (request.timeoutMilliseconds ?? usual ?? 0) - spent)
     }
 }
 
