@@ -59,6 +59,13 @@ struct CallOptions: ParsableArguments {
             "all: follow a list's pages to the end, as one response.", valueName: "all"))
     var pages: PagesWanted?
 
+    @Flag(
+        help: """
+            Of a method that begins a long-running operation: wait for it, for its response is \
+            the job's.
+            """)
+    var waitOperation = false
+
     @Flag(help: "Protobuf bytes in and out, instead of JSON (map: a line of base64 each).")
     var binary = false
 
@@ -89,6 +96,7 @@ extension CallOptions {
         add("Prong-Expires", expires?.text)
         add("Prong-Max-Attempts", maxAttempts.map { "\($0)" })
         add("Prong-Pages", pages?.rawValue)
+        add("Prong-Wait-Operation", waitOperation ? "true" : nil)
         add("Idempotency-Key", key.map(Self.headerText))
         return headers + metadata.map { Header($0.name, $0.value) }
     }
@@ -119,6 +127,7 @@ extension CallOptions {
         add("maxAttempts", maxAttempts.map { "\($0)" })
         add("batch", batch.map(quote))
         add("pages", pages.map { quote($0.rawValue) })
+        add("waitOperation", waitOperation ? "true" : nil)
         if !metadata.isEmpty {
             let pairs = metadata.map { "\(quote($0.name)):\(quote($0.value))" }
             add("metadata", "{\(pairs.joined(separator: ","))}")
