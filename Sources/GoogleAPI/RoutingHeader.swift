@@ -86,6 +86,13 @@ package struct RoutingPlan: Equatable, Sendable {
         return names
     }
 
+    /// The names in the header, each once.
+    package var keys: [String] {
+        parameters.reduce(into: []) { keys, parameter in
+            if !keys.contains(parameter.key) { keys.append(parameter.key) }
+        }
+    }
+
     // MARK: a call
 
     /// The header's value for a request; nil: it has none.

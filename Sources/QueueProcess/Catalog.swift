@@ -35,6 +35,13 @@ final class CallableMethod: Sendable {
     }
 }
 
+extension CallableMethod {
+    var text: String? { schema.describe(descriptor.fullName) }
+
+    /// Of a request, as JSON.
+    var example: [UInt8] { schema.example(of: descriptor.input) }
+}
+
 /// A reference too: each job looks at its name and its schema.
 final class CatalogTarget: Sendable {
     let settings: Settings.Target
@@ -138,6 +145,23 @@ struct Catalog: Sendable {
         }
         return nil
     }
+
+    /// `package.Service.Method`, as some write it, with its slash; others stay as they are.
+    static func methodName(_ name: String) -> String {
+        guard !name.contains("/"), let dot = name.lastIndex(of: ".") else { return name }
+        return "\(name[..<dot])/\(name[name.index(after: dot)...])"
+    }
+
+    /// `; did you mean …?` for a name that no method has, or nothing.
+    /// - Parameter target: only its methods.
+    func suggestion(for name: String, at target: String? = nil) -> String {
+        let offering = target.flatMap { targetIndex[$0] }.map { targets[$0].methods.keys }
+        let near = NearestName.methods(name, among: offering.map(Array.init) ?? allNames)
+        return near.isEmpty
+            ? "" : "; did you mean \(near.map { "`\($0)`" }.joined(separator: " or "))?"
+    }
+
+    private var allNames: [String] { Array(targetsOfMethod.keys) }
 
     func targetPolicies() -> [TargetPolicy] {
         targets.map { target in

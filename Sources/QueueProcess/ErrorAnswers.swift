@@ -28,14 +28,17 @@ extension ConnectError {
             headers: ["Retry-After": "1"])
     }
 
-    init(_ failure: LookupFailure, method: String) {
+    /// - Parameter suggestion: what else may have been meant.
+    init(_ failure: LookupFailure, method: String, suggestion: String) {
         switch failure {
         case .unknownTarget(let name):
             self.init(.notFound, "there is no target `\(shown(name))`")
         case .unknownMethod:
             self.init(
                 .unimplemented,
-                "no target offers `\(shown(method))`; GET /v1/methods lists what can be called")
+                "no target offers `\(shown(method))`"
+                    + (suggestion.isEmpty ? "; " : "\(suggestion) ")
+                    + "GET /v1/methods lists what can be called")
         case .ambiguous(let targets):
             self.init(
                 .invalidArgument,

@@ -125,7 +125,7 @@ extension Service {
 
     /// A name that gives no method: nobody offers it, or it is not known yet whether somebody does.
     func refusal(
-        of failure: LookupFailure, method: String, target: String?
+        of failure: LookupFailure, method: String, target: String?, suggests: Bool = true
     ) -> ConnectError {
         switch failure {
         case .unknownTarget, .ambiguous: break
@@ -140,7 +140,10 @@ extension Service {
                 .unavailable, "\(reason)\(more)",
                 headers: ["Retry-After": Service.unlearnedRetrySeconds])
         }
-        return ConnectError(failure, method: method)
+        let suggestion = suggests && failure == .unknownMethod
+        return ConnectError(
+            failure, method: method,
+            suggestion: suggestion ? start.catalog.suggestion(for: method, at: target) : "")
     }
 
     private static let unlearnedRetrySeconds = "5"

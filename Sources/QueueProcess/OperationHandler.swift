@@ -97,6 +97,10 @@ struct OperationHandler {
             writer.field("request", method.descriptor.inputName)
             writer.field("response", method.descriptor.outputName)
             writer.field("streaming", method.descriptor.streamingName)
+            writer.key("pages")
+            writer.bool(method.policy.pages != nil)
+            writer.key("waitOperation")
+            writer.bool(method.policy.operation != nil)
             writer.endObject()
         }
         writer.endArray()
@@ -107,49 +111,29 @@ struct OperationHandler {
     func describe(_ exchange: Exchange) {
         let name = exchange.route["name"]
         let catalog = service.start.catalog
-        guard let text = catalog.describe(name) else {
+        let method = catalog.anyMethod(
+            Catalog.methodName(name), at: exchange.head.query("target"))
+        guard let text = method?.text ?? catalog.describe(name) else {
             return exchange.respond(
                 ConnectError(
                     .notFound,
-                    "no descriptor has a service, method, message or enum named `\(name)`"))
+                    "no descriptor has a service, method, message or enum named `\(shown(name))`"
+                        + catalog.suggestion(for: name)))
         }
         var writer = JSONWriter()
         writer.beginObject()
-        writer.field("name", name)
+        writer.field("name", method?.descriptor.fullName ?? name)
         writer.field("text", text)
-        let target = exchange.head.query("target")
-        if let method = catalog.anyMethod(name, at: target) {
-            writePolicy(method, to: &writer)
+        if let method {
+            let target = catalog.targets[method.target].settings
+            MethodDescription(method: method, target: target).write(to: &writer)
         }
-        if let example = catalog.example(of: name) {
+        if let example = method?.example ?? catalog.example(of: name) {
             writer.key("example")
             writer.raw(example)
         }
         writer.endObject()
         exchange.respondJSON(writer.bytes)
-    }
-
-    private func writePolicy(_ method: CallableMethod, to writer: inout JSONWriter) {
-        let target = service.start.catalog.targets[method.target].settings
-        writer.field("target", target.name)
-        writer.field("address", target.address)
-        writer.field("timeout", DurationText.text(milliseconds: method.policy.timeoutMilliseconds))
-        writer.key("safe")
-        writer.bool(method.policy.safety.isSafe)
-        writer.field("safeBecause", method.policy.safety.reason)
-        writer.key("retry")
-        writer.beginObject()
-        let retry = method.policy.jobRetry
-        writer.field("attempts", Int(retry.attempts))
-        writer.field("initial", DurationText.text(milliseconds: retry.initialMilliseconds))
-        writer.field("max", DurationText.text(milliseconds: retry.maxMilliseconds))
-        writer.key("multiplier")
-        writer.number(retry.multiplier)
-        writer.key("codes")
-        writer.beginArray()
-        for code in Int32(1)...16 where retry.repeats(code: code) { writer.string(codeName(code)) }
-        writer.endArray()
-        writer.endObject()
     }
 
     // MARK: changing

@@ -70,6 +70,8 @@ struct JobParser {
     let service: Service
     /// The lines of a body mostly name one method: looked up once.
     private var last: (name: String, target: String?, method: CallableMethod)?
+    /// A body may have 100,000 lines with wrong names, and finding near ones takes a while.
+    private var suggestionsLeft = 10
     /// When the jobs come in, wall clock: all lines of one read have the same time.
     private var now: Int64
 
@@ -110,8 +112,10 @@ struct JobParser {
             method = try service.start.catalog.method(
                 envelope.method, at: envelope.options.target)
         } catch {
+            defer { suggestionsLeft = max(0, suggestionsLeft - 1) }
             throw service.refusal(
-                of: error, method: envelope.method, target: envelope.options.target)
+                of: error, method: envelope.method, target: envelope.options.target,
+                suggests: suggestionsLeft > 0)
         }
         last = (envelope.method, envelope.options.target, method)
         return method

@@ -133,6 +133,40 @@ import Testing
         #expect(unknown.errors.contains("no such name"))
     }
 
+    @Test func `describe shows no back-off where no code is reason for a repeat`() {
+        let daemon = FakeDaemon { _, connection in
+            connection.answer(
+                200,
+                #"{"text":"rpc A(B) returns (C);","request":"B","response":"C","safe":false,"#
+                    + #""retry":{"attempts":20,"initial":"1s","codes":[],"when":"it waits"},"#
+                    + #""callRetry":{"total":"1m","initial":"1s","codes":["unavailable"]},"#
+                    + #""waitOperation":{"response":"D","poll":"E/F"},"pages":{"items":"list"}}"#)
+        }
+        #expect(
+            prong("describe", "a.S/A", socket: daemon.path).output == """
+                rpc A(B) returns (C);
+
+                safe            no
+                retry           attempts 20, when it waits
+                call retry      total 1m, initial 1s, codes unavailable
+                wait operation  response D, poll E/F
+                pages           items list
+
+                """)
+    }
+
+    @Test func `methods tell which have pages or begin an operation`() {
+        let daemon = FakeDaemon { _, connection in
+            connection.answer(
+                200,
+                #"{"methods":[{"method":"a.S/List","streaming":"unary","pages":true},"#
+                    + #"{"method":"a.S/Make","streaming":"unary","waitOperation":true}]}"#)
+        }
+        let table = prong("methods", socket: daemon.path).output
+        #expect(table.contains("unary, pages"), "\(table)")
+        #expect(table.contains("unary, operation"), "\(table)")
+    }
+
     @Test func `pause, resume and scale send what they say`() {
         let daemon = FakeDaemon { _, connection in connection.answer(200, "{}") }
         #expect(prong("pause", "a/b", socket: daemon.path).status == 0)

@@ -126,6 +126,66 @@ struct OpsTests {
         }
     }
 
+    @Test func `describe says how a method is called and what is repeated`() throws {
+        try withPool { daemon, server in
+            let echo = try daemon.get("/v1/describe/\(ExampleServer.service)/Echo")
+            #expect(echo["address"] == .string(server.address))
+            #expect(echo["credentials"] == "insecure")
+            #expect(echo["streaming"] == "unary")
+            #expect(echo["safe"] == false)
+            #expect(echo["onUnknown"] == "keep")
+            #expect(echo["retry"]["codes"] == [], "no code makes an unsafe call again")
+            #expect(!echo["retry"]["when"].isNull, "\(echo)")
+            #expect(echo["pages"].isNull && echo["waitOperation"].isNull, "\(echo)")
+            let safe = try daemon.get("/v1/describe/\(ExampleServer.service).EchoSafe")
+            #expect(safe["name"] == .string("\(ExampleServer.service)/EchoSafe"), "with a dot")
+            #expect(safe["safe"] == true)
+            #expect(safe["retry"]["codes"].array.contains("unavailable"), "\(safe)")
+            #expect(safe["retry"]["when"].isNull && safe["onUnknown"].isNull)
+            #expect(safe["example"]["text"] == "text")
+            let chat = try daemon.get("/v1/describe/\(ExampleServer.service)/Chat")
+            #expect(chat["streaming"] == "bidi")
+        }
+    }
+
+    @Test func `describe and methods say which methods have pages`() throws {
+        try withPool { daemon, _ in
+            let list = try daemon.get("/v1/describe/\(ExampleServer.service)/List")
+            #expect(list["pages"] == ["items": "items"], "\(list)")
+            let unsafe = try daemon.get("/v1/describe/\(ExampleServer.service)/ListUnsafe")
+            #expect(!unsafe["pages"]["needs"].isNull, "\(unsafe)")
+            let paged = try daemon.get("/v1/methods")["methods"].array
+                .filter { $0["pages"] == true }.map { $0["method"] }
+            #expect(
+                paged == ["List", "ListUnsafe"].map { .string("\(ExampleServer.service)/\($0)") })
+        }
+    }
+
+    @Test func `an unknown method's refusal names the nearest, for few lines of a body`() throws {
+        try withPool { daemon, _ in
+            let meant = "did you mean `\(ExampleServer.service)/Delay`"
+            let called = try daemon.request(
+                "POST", "/\(ExampleServer.service)/Dealy",
+                headers: [("Content-Type", "application/json")], body: Array("{}".utf8))
+            #expect(called.status == 501)
+            #expect(called.text.contains(meant), "\(called)")
+            let line = #"{"method":"Example/Dealy","request":{}}"# + "\n"
+            let lines = try daemon.request(
+                "POST", "/v1/jobs", headers: [("Content-Type", "application/x-ndjson")],
+                body: Array(String(repeating: line, count: 30).utf8)
+            ).lines()
+            let messages = lines.map { "\($0["error"]["message"])" }
+            #expect(messages.count == 30)
+            #expect(messages.first?.contains(meant) == true, "\(messages)")
+            #expect(messages.last?.contains("did you mean") == false, "it takes a while for each")
+            let described = try daemon.request(
+                "GET", "/v1/describe/\(ExampleServer.service)/Dealy")
+            #expect(described.status == 404 && described.text.contains(meant), "\(described)")
+            let strange = try daemon.request("GET", "/v1/describe/quite.Another/Thing")
+            #expect(!strange.text.contains("did you mean"), "\(strange)")
+        }
+    }
+
     @Test func `health is ok, then degraded by an unknown job, each check named`() throws {
         try withPool { daemon, _ in
             try eventuallyTrue("all is well") {

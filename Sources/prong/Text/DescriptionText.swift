@@ -5,7 +5,9 @@
 enum DescriptionText {
     /// Shown as text of their own, in this order.
     private static let proto = ["proto", "text"]
-    private static let shownElsewhere: Set<String> = ["proto", "text", "example"]
+    private static let shownElsewhere: Set<String> = [
+        "proto", "text", "example", "request", "response",
+    ]
 
     static func lines(_ description: JSONValue, json: [UInt8]) -> [String] {
         var lines: [String] = []
@@ -22,7 +24,7 @@ enum DescriptionText {
 
     private static func fields(_ description: JSONValue, afterText: Bool) -> [String] {
         let members = description.members.filter { !shownElsewhere.contains($0.name) }
-        let shown = members.map { (spaced($0.name), summary($0.value)) }
+        let shown = members.map { (spaced($0.name), summary(applying($0.value))) }
             .filter { !$0.1.isEmpty }
         guard !shown.isEmpty else { return [] }
         let width = shown.reduce(0) { max($0, $1.0.count) }
@@ -32,12 +34,21 @@ enum DescriptionText {
             }
     }
 
+    /// A back-off for no code at all would be read as one that applies.
+    private static func applying(_ retry: JSONValue) -> JSONValue {
+        guard case .object(let members) = retry, retry["when"] != nil,
+            retry["codes"] == .array([])
+        else { return retry }
+        return .object(members.filter { ["attempts", "total", "when"].contains($0.name) })
+    }
+
     /// An example is JSON, or a string that holds JSON.
     private static func example(_ description: JSONValue, _ json: [UInt8]) -> [String] {
         guard let value = description["example"], value != .null else { return [] }
         let raw = value.text.map { Array($0.utf8) } ?? rawMember("example", of: json) ?? []
         let text = String(decoding: JSONLayout.lay(raw, indented: true), as: UTF8.self)
-        return ["", "example request"]
+        // only a method's description says whether it is safe
+        return ["", description["safe"] == nil ? "example" : "example request"]
             + text.split(separator: "\n").map { "  " + printable(String($0)) }
     }
 

@@ -106,7 +106,7 @@ enum PoolText {
         for method in methods {
             table.add([
                 method["method"]?.text ?? method.text ?? "", safe(method["safe"]),
-                kind(method["streaming"]),
+                kind(method),
                 (method["targets"]?.elements ?? []).compactMap(\.text).joined(separator: ", "),
                 method["request"]?.text ?? "", method["response"]?.text ?? "",
             ])
@@ -119,7 +119,14 @@ enum PoolText {
         return value.text ?? DescriptionText.summary(value)
     }
 
-    private static func kind(_ streaming: JSONValue?) -> String {
+    /// `unary, pages`
+    private static func kind(_ method: JSONValue) -> String {
+        let more = [("pages", "pages"), ("waitOperation", "operation")]
+            .filter { method[$0.0] == .bool(true) }.map(\.1)
+        return ([streaming(method["streaming"])] + more).joined(separator: ", ")
+    }
+
+    private static func streaming(_ streaming: JSONValue?) -> String {
         switch streaming {
         case nil, .null, .bool(false): "unary"
         case .bool(true): "streaming"
