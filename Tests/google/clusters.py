@@ -1,6 +1,6 @@
 """A gRPC server that plays Google's long-running operations: GKE's own kind and those of
-google.longrunning. What an operation does is in the name of the cluster or the glossary-free
-translation that begins it; everything that arrives is written down. Listens on the loopback only.
+google.longrunning. What an operation does is in the cluster's name, or in the
+translation's labels; everything that arrives is written down. Listens on the loopback only.
 """
 
 import collections
@@ -107,7 +107,7 @@ class Clusters:
     def create(self, request, context):
         kind = request.cluster.name
         short = self.begin(kind, request, context)
-        # the first answer of GKE has the place in `zone` as well as in `location`, or in one
+        # the place is in `zone` alone, as older clusters have it
         return Operation(name=short, status=RUNNING, zone=request.parent.rsplit("/", 1)[-1])
 
     def get(self, request, context):

@@ -53,7 +53,9 @@ def tables(address, sets):
         kills.target("gke", address, f"{sets}/container", GKE),
         kills.target("gke-cancels", address, f"{sets}/container", GKE, "cancel_operation = true"),
         kills.target("gke-short", address, f"{sets}/container", GKE, 'operation_timeout = "1s"'),
-        kills.target("translate", address, f"{sets}/translate", TRANSLATION)])
+        kills.target("translate", address, f"{sets}/translate", TRANSLATION),
+        kills.target("translate-cancels", address, f"{sets}/translate", TRANSLATION,
+                     "cancel_operation = true")])
 
 
 def encoded(name):
@@ -83,11 +85,15 @@ class Seen:
     def waiting(self, job):
         return until("it waits", lambda: kills.shown(self.prongd, job, "waiting"))
 
-    def translate(self, kind):
+    def submit_translation(self, kind, target="translate"):
         answer = self.prongd.ask("POST", "/v1/jobs", {
-            "method": f"{TRANSLATION}/BatchTranslateText", "waitOperation": True, "request": {
+            "method": f"{TRANSLATION}/BatchTranslateText", "waitOperation": True,
+            "target": target, "request": {
                 "parent": PARENT, "sourceLanguageCode": "en", "labels": {"kind": kind}}})
-        return self.end(answer.json()["id"])
+        return answer.json()["id"]
+
+    def translate(self, kind):
+        return self.end(self.submit_translation(kind))
 
     def claims_gke(self):
         job = self.end(self.submit("done-2"))
@@ -163,8 +169,9 @@ class Seen:
                and "may still go on" in job["error"]["message"], job)
 
     def claims_cancel(self):
-        for target, count in (("gke", 0), ("gke-cancels", 1)):
-            job = self.submit("runs", target)
+        for target, count in (("gke", 0), ("gke-cancels", 1), ("translate-cancels", 1)):
+            submit = self.submit_translation if "translate" in target else self.submit
+            job = submit("runs", target)
             name = self.waiting(job)["operationName"]
             answer = self.prongd.ask("DELETE", f"/v1/jobs/{job}")
             ended = self.end(job)
@@ -175,8 +182,8 @@ class Seen:
             def told(name=name):
                 return [cancel for cancel in self.server.cancels if cancel.name == name]
             if count:
-                until("CancelOperation arrives", told)
-            yield (f"the operation of {target} is cancelled {count} times", len(told()) == count
+                until(f"CancelOperation of {name} arrives", told)
+            yield (f"CancelOperation reaches {target} {count} times", len(told()) == count
                    and all(cancel.metadata.get("x-goog-request-params") == encoded(name)
                            for cancel in told()), self.server.cancels)
 
@@ -211,10 +218,9 @@ def ordinary(programs, sets):
     with Clusters() as server, Prongd(programs, tables(server.address, sets)) as prongd, \
             futures.ThreadPoolExecutor(16) as threads:
         seen = Seen(programs, prongd, server)
-        groups = [threads.submit(lambda name=name: list(getattr(seen, name)()))
-                  for name in dir(seen) if name.startswith("claims_")]
-        for group in groups:
-            yield group
+        for group in [threads.submit(kills.attempt, name, getattr(seen, name))
+                      for name in dir(seen) if name.startswith("claims_")]:
+            yield from group.result()
 
 
 def main():
@@ -222,10 +228,9 @@ def main():
     programs = os.path.abspath(given.programs)
     claims = Claims()
 
-    def take(groups):
-        for group in groups:
-            for claim in group.result():
-                claims.check(*claim)
+    def take(found):
+        for claim in found:
+            claims.check(*claim)
 
     with tempfile.TemporaryDirectory(prefix="prong-operations-") as sets:
         make_sets(sets)
