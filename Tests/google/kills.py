@@ -1,4 +1,4 @@
-"""kill -9 at every step of a job that follows a long-running operation, each in a prongd of its own.
+"""kill -9 at every step of a job that follows a long-running operation, each in its own prongd.
 
 A step is a place in the job's life at which the test stands still: before the call, with the call
 or a poll in the server, between polls. What dies is chosen by process id, or, inside prongd's own
