@@ -204,6 +204,18 @@ class Kill:
         self.finish(scene)
         return job
 
+    def with_a_cancel_under_way(self, scene):
+        job = scene.submit("runs")
+        until("it waits", lambda: shown(scene.prongd, job, "waiting"))
+        scene.arm(self.points)
+
+        def cancelled():
+            scene.prongd.ask("DELETE", f"/v1/jobs/{job}")
+            return shown(scene.prongd, job, "cancelled")
+        until("it is cancelled", cancelled)
+        self.finish(scene)
+        return job
+
 
 WHO = ("workers", "queue", "children", "whole")
 CALL = "with the call in the server"
@@ -241,6 +253,8 @@ KILLS = [
     *(Kill(POLL, points=(point,))
       for point in ("worker-before-outcome", "worker-after-outcome", "queue-before-commit",
                     "queue-after-commit")),
+    *(Kill("with a cancel under way", who, points=(point,), expected=("cancelled",))
+      for who in ("", "whole") for point in ("queue-before-commit", "queue-after-commit")),
 ]
 
 
