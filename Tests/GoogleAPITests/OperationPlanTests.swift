@@ -1,6 +1,7 @@
 // Operations of an API's own kind, as GKE has them: how they are asked for, by their descriptors
 // alone.
 
+import DescriptorBytes
 import Schema
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
     private static let enumeration = 14
 
     private static func field(_ name: String, _ number: Int, _ type: Int) -> [UInt8] {
-        Bytes.made {
+        Wire.made {
             $0.text(1, name)
             $0.number(3, number)
             $0.number(4, 1)
@@ -23,18 +24,18 @@ import Testing
     private static func message(
         _ name: String, _ fields: [[UInt8]], states: Bool = false
     ) -> [UInt8] {
-        Bytes.made { message in
+        Wire.made { message in
             message.text(1, name)
             for field in fields { message.data(2, field) }
             guard states else { return }
             message.data(
                 4,
-                Bytes.made {
+                Wire.made {
                     $0.text(1, "Status")
                     for (number, name) in ["NONE", "RUNNING", "DONE"].enumerated() {
                         $0.data(
                             2,
-                            Bytes.made {
+                            Wire.made {
                                 $0.text(1, name)
                                 $0.number(2, number)
                             })
@@ -44,7 +45,7 @@ import Testing
     }
 
     private static func method(_ name: String, _ input: String, _ output: String) -> [UInt8] {
-        Bytes.made {
+        Wire.made {
             $0.text(1, name)
             $0.text(2, ".t.\(input)")
             $0.text(3, ".t.\(output)")
@@ -53,7 +54,7 @@ import Testing
 
     /// The plan of `t.S/Make`, with the numbers that `name` has in GKE's requests.
     private func plan(canCancel: Bool = true) throws -> OperationPlan? {
-        let file = Bytes.made { file in
+        let file = Wire.made { file in
             file.text(1, "t.proto")
             file.text(2, "t")
             file.data(4, Self.message("Make", [Self.field("parent", 1, Self.text)]))
@@ -67,7 +68,7 @@ import Testing
                     states: true))
             file.data(
                 6,
-                Bytes.made {
+                Wire.made {
                     $0.text(1, "S")
                     $0.data(2, Self.method("Make", "Make", "Operation"))
                     $0.data(2, Self.method("GetOperation", "Get", "Operation"))
@@ -75,7 +76,7 @@ import Testing
                 })
             file.text(12, "proto3")
         }
-        let schema = try Schema(sets: [(label: "t", bytes: Bytes.made { $0.data(1, file) })])
+        let schema = try Schema(sets: [(label: "t", bytes: Wire.made { $0.data(1, file) })])
         return OperationPlan(of: try #require(schema.method("t.S/Make")), in: schema)
     }
 
