@@ -41,13 +41,15 @@ package struct OperationPlan: Sendable {
     }
 
     package let pollMethod: String
-    package let cancelMethod: String
+    /// Nil: such operations cannot be cancelled.
+    package let cancelMethod: String?
     /// What a job's response is; nil: it is not known here.
     package let response: MessageHandle?
     private let responseName: String
     private let ownKind: OwnKind?
-    /// The field `name` of the poll's request.
+    /// The field `name` of the poll's request, and of the cancel's: GKE's are not the same.
     private let nameField: UInt32
+    private let cancelNameField: UInt32
 
     private static let operations = "google.longrunning.Operations"
     private static let operationType = "google.longrunning.Operation"
@@ -66,6 +68,7 @@ package struct OperationPlan: Sendable {
             response = schema.message(named: full)
             ownKind = nil
             nameField = 1
+            cancelNameField = 1
             return
         }
         guard method.name != "GetOperation",
@@ -74,16 +77,20 @@ package struct OperationPlan: Sendable {
             let kind = OwnKind(of: method, in: schema)
         else { return nil }
         pollMethod = poll.fullName
-        cancelMethod = "\(method.service)/CancelOperation"
+        let cancel = schema.method(service: method.service, name: "CancelOperation")
+        let cancelName = cancel.flatMap { schema.field("name", of: $0.input) }
+        cancelMethod = cancelName == nil ? nil : cancel?.fullName
         responseName = method.outputName
         response = method.output
         ownKind = kind
         nameField = name.number
+        cancelNameField = cancelName?.number ?? name.number
     }
 
     /// The bytes of a poll's or a cancel's request.
-    package func request(name: String) -> [UInt8] {
-        WireText.field(nameField, Array(name.utf8))
+    /// - Parameter method: `pollMethod` or `cancelMethod`.
+    package func request(name: String, of method: String) -> [UInt8] {
+        WireText.field(method == cancelMethod ? cancelNameField : nameField, Array(name.utf8))
     }
 
     /// The routing header's value for it, as the generated clients send it with every poll.

@@ -42,13 +42,19 @@ package final class OperationRules: Sendable {
     /// Nil: no operation. The request is there only for the call that began it.
     package let read: @Sendable (_ response: [UInt8], _ request: [UInt8]?) -> OperationReading?
     /// The request of a poll or a cancel, and its metadata.
-    package let ask: @Sendable (_ name: String) -> (request: [UInt8], metadata: [MetadataEntry])
+    package let ask: Ask
+
+    /// - Parameter method: `pollMethod` or `cancelMethod`.
+    package typealias Ask =
+        @Sendable (
+            _ name: String, _ method: String
+        ) -> (request: [UInt8], metadata: [MetadataEntry])
 
     package init(
         pollMethod: String, cancelMethod: String?, timeoutMilliseconds: Int64,
         pollPolicy: MethodPolicy,
         read: @escaping @Sendable ([UInt8], [UInt8]?) -> OperationReading?,
-        ask: @escaping @Sendable (String) -> (request: [UInt8], metadata: [MetadataEntry])
+        ask: @escaping Ask
     ) {
         self.pollMethod = pollMethod
         self.cancelMethod = cancelMethod

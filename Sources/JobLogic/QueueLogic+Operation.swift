@@ -91,7 +91,7 @@ extension QueueLogic {
         _ method: String, _ rules: OperationRules, _ name: String, _ target: Int,
         _ priority: Int32
     ) -> DirectOrder {
-        let (request, metadata) = rules.ask(name)
+        let (request, metadata) = rules.ask(name, method)
         return DirectOrder(
             target: target, method: method, priority: priority, metadata: metadata,
             request: request,

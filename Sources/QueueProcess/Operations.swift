@@ -21,9 +21,9 @@ extension OperationRules {
             read: { response, request in
                 plan.read(response, request: request).map(OperationReading.init)
             },
-            ask: { name in
+            ask: { name, method in
                 (
-                    plan.request(name: name),
+                    plan.request(name: name, of: method),
                     [
                         MetadataEntry(
                             name: RoutingPlan.headerName,

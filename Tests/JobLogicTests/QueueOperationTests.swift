@@ -16,7 +16,10 @@ struct QueueOperationTests {
             return OperationReading(
                 name: String(decoding: bytes.dropFirst(), as: UTF8.self), isDone: state != 0,
                 error: state == 2 ? error : nil, response: [42], progress: [7])
-        }, ask: { name in (Array(name.utf8), []) })
+        },
+        ask: { name, method in
+            (Array((method == "s.Ops/Cancel" ? "cancel \(name)" : name).utf8), [])
+        })
 
     private struct Bench: ~Copyable {
         var logic: QueueLogic
@@ -192,6 +195,8 @@ struct QueueOperationTests {
         let effects = bench.handle(
             .loaded(job.order.id.key, QueuedJob(job: job, requests: [[1]])))
         #expect(effects.dispatches.map(\.method) == ["s.Ops/Cancel"])
+        let name = job.progress.operationName ?? ""
+        #expect(effects.dispatches.map(\.requests) == [[Array("cancel \(name)".utf8)]])
         let ended = Bench.job(job.order, bench.commit().changes)
         #expect(ended.progress.state == .cancelled)
         // the poll's late answer changes nothing any more

@@ -1,0 +1,160 @@
+"""A gRPC server that plays Google's long-running operations: GKE's own kind and those of
+google.longrunning. What an operation does is in the cluster's name, or in the
+translation's labels; everything that arrives is written down. Listens on the loopback only.
+"""
+
+import collections
+import threading
+from concurrent import futures
+
+import grpc
+from google.cloud import container_v1, translate_v3
+from google.longrunning import operations_pb2
+from google.protobuf import empty_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+GKE = "google.container.v1.ClusterManager"
+TRANSLATION = "google.cloud.translation.v3.TranslationService"
+OPERATIONS = "google.longrunning.Operations"
+
+Operation = container_v1.Operation.pb()
+BatchTranslateResponse = translate_v3.BatchTranslateResponse.pb()
+BatchTranslateMetadata = translate_v3.BatchTranslateMetadata.pb()
+RUNNING = int(container_v1.Operation.Status.RUNNING)
+DONE = int(container_v1.Operation.Status.DONE)
+
+Begun = collections.namedtuple("Begun", "request metadata")
+Asked = collections.namedtuple("Asked", "name metadata")
+
+
+def broken():
+    """How an operation ends that does not end well."""
+    status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message="no quota · 本")
+    info = error_details_pb2.ErrorInfo(reason="QUOTA", domain="container.googleapis.com")
+    status.details.add().Pack(info)
+    return status
+
+
+class Clusters:
+    """Behaviour by the first word of what is begun: `done-N` ends well with poll N, `fails-N` ends
+    with an error, `vanishes` is not found, `passing` has a poll that fails in passing, `runs`
+    never ends."""
+
+    def __init__(self):
+        self.begun = []
+        self.polls = []
+        self.cancels = []
+        self.kinds = {}
+        # Called with the call in the server, before it is answered; a test kills or waits there.
+        self.on_begin = lambda: None
+        self.on_poll = lambda: None
+        self.lock = threading.Lock()
+        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
+        self.server.add_generic_rpc_handlers(tuple(
+            grpc.method_handlers_generic_handler(service, methods)
+            for service, methods in self.services().items()))
+        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+
+    def services(self):
+        return {
+            GKE: {
+                "CreateCluster": unary(self.create, container_v1.CreateClusterRequest.pb()),
+                "GetOperation": unary(self.get, container_v1.GetOperationRequest.pb()),
+                "CancelOperation": unary(self.cancel, container_v1.CancelOperationRequest.pb()),
+                "GetCluster": unary(self.get_cluster, container_v1.GetClusterRequest.pb())},
+            TRANSLATION: {
+                "BatchTranslateText": unary(
+                    self.translate, translate_v3.BatchTranslateTextRequest.pb())},
+            OPERATIONS: {
+                "GetOperation": unary(self.get_long, operations_pb2.GetOperationRequest),
+                "CancelOperation": unary(self.cancel, operations_pb2.CancelOperationRequest)}}
+
+    # what arrives
+
+    def begin(self, kind, request, context):
+        with self.lock:
+            self.begun.append(Begun(request, dict(context.invocation_metadata())))
+            short = f"op-{len(self.begun)}"
+            self.kinds[short] = kind
+        self.on_begin()
+        return short
+
+    def polled(self, request, context):
+        """Kind, and how many polls of this operation there have been with this one."""
+        with self.lock:
+            self.polls.append(Asked(request.name, dict(context.invocation_metadata())))
+            count = sum(poll.name == request.name for poll in self.polls)
+            kind = self.kinds.get(request.name.rsplit("/", 1)[-1], "vanishes")
+        self.on_poll()
+        if kind == "vanishes":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such operation")
+        if kind == "passing" and count == 1:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "back in a moment")
+        return kind, count
+
+    def polls_of(self, name):
+        return [poll for poll in self.polls if poll.name == name]
+
+    # GKE
+
+    def create(self, request, context):
+        kind = request.cluster.name
+        short = self.begin(kind, request, context)
+        # the place is in `zone` alone, as older clusters have it
+        return Operation(name=short, status=RUNNING, zone=request.parent.rsplit("/", 1)[-1])
+
+    def get(self, request, context):
+        kind, count = self.polled(request, context)
+        answer = Operation(
+            name=request.name.rsplit("/", 1)[-1], status=RUNNING, detail=f"poll {count}")
+        if is_over(kind, count):
+            answer.status = DONE
+            answer.detail = "made"
+            if kind.startswith("fails"):
+                answer.error.CopyFrom(broken())
+        return answer
+
+    def get_cluster(self, _request, _context):
+        return container_v1.Cluster.pb()(name="c")
+
+    def cancel(self, request, context):
+        self.cancels.append(Asked(request.name, dict(context.invocation_metadata())))
+        return empty_pb2.Empty()
+
+    # translation
+
+    def translate(self, request, context):
+        kind = request.labels["kind"]
+        place = request.parent
+        short = self.begin(kind, request, context)
+        return operations_pb2.Operation(name=f"{place}/operations/{short}")
+
+    def get_long(self, request, context):
+        kind, count = self.polled(request, context)
+        answer = operations_pb2.Operation(name=request.name)
+        answer.metadata.Pack(BatchTranslateMetadata(translated_characters=count))
+        if is_over(kind, count):
+            answer.done = True
+            if kind.startswith("fails"):
+                answer.error.CopyFrom(broken())
+            else:
+                answer.response.Pack(BatchTranslateResponse(total_characters=42))
+        return answer
+
+
+def is_over(kind, count):
+    word, _, needed = kind.partition("-")
+    return word == "passing" or word in ("done", "fails") and count >= int(needed)
+
+
+def unary(function, request):
+    return grpc.unary_unary_rpc_method_handler(
+        function, request_deserializer=request.FromString,
+        response_serializer=lambda message: message.SerializeToString())

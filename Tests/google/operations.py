@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Jobs that follow long-running operations, between prongd and a server that plays GKE's operations
+and those of google.longrunning; and what is left of them whatever is killed.
+
+  operations.py --programs FOLDER [--only TEXT]
+
+FOLDER holds prongd and prong as built with fault points. First what a user sees: ends, errors,
+cancels, time-outs, the polls themselves. Then kill -9 of the workers, the queue, all children and
+the whole of prongd at every step of such a job (kills.py): a call that is not safe to repeat
+reaches the server once, and the job ends as its operation ends, or is `unknown` if what was killed
+alone knew the operation's name. The last line is 'N passed, N failed'.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from concurrent import futures
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(HERE), str(ROOT / "Tests/peers")]
+
+from google.api_core.gapic_v1 import routing_header  # noqa: E402
+from google.rpc import error_details_pb2  # noqa: E402
+from clusters import GKE, TRANSLATION, Clusters  # noqa: E402
+import kills  # noqa: E402
+from support import Claims, Prongd, unpadded, until  # noqa: E402
+
+PARENT = kills.PARENT
+CREATE = kills.CREATE
+PACKAGES = ("google-cloud-container", "google-cloud-translate")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", required=True, help="the folder with prongd and prong")
+    parser.add_argument("--only", default="", help="only kills whose name holds this")
+    return parser.parse_args()
+
+
+def make_sets(folder):
+    subprocess.run(
+        [ROOT / "Packaging/google/descriptors", "--out", folder, *PACKAGES],
+        check=True, env=dict(os.environ, PRONG_PYTHON=sys.executable))
+
+
+def tables(address, sets):
+    return "".join([
+        kills.target("gke", address, f"{sets}/container", GKE),
+        kills.target("gke-cancels", address, f"{sets}/container", GKE, "cancel_operation = true"),
+        kills.target("gke-short", address, f"{sets}/container", GKE, 'operation_timeout = "1s"'),
+        kills.target("translate", address, f"{sets}/translate", TRANSLATION),
+        kills.target("translate-cancels", address, f"{sets}/translate", TRANSLATION,
+                     "cancel_operation = true")])
+
+
+def encoded(name):
+    """The routing header's value, by Google's own library."""
+    return routing_header.to_routing_header([("name", name)])
+
+
+class Seen:
+    """What a user sees, in one prongd; each `claims_` method runs beside the others and gives
+    (claim, holds, what was seen)."""
+
+    def __init__(self, programs, prongd, server):
+        self.programs = programs
+        self.prongd = prongd
+        self.server = server
+
+    def submit(self, kind, target="gke", **more):
+        answer = self.prongd.ask("POST", "/v1/jobs", dict(
+            kills.create(kind), target=target, **more))
+        if answer.status != 202:
+            raise RuntimeError(f"not accepted: {answer}")
+        return answer.json()["id"]
+
+    def end(self, job):
+        return kills.end(self.prongd, job)
+
+    def waiting(self, job):
+        return until("it waits", lambda: kills.shown(self.prongd, job, "waiting"))
+
+    def submit_translation(self, kind, target="translate"):
+        answer = self.prongd.ask("POST", "/v1/jobs", {
+            "method": f"{TRANSLATION}/BatchTranslateText", "waitOperation": True,
+            "target": target, "request": {
+                "parent": PARENT, "sourceLanguageCode": "en", "labels": {"kind": kind}}})
+        return answer.json()["id"]
+
+    def translate(self, kind):
+        return self.end(self.submit_translation(kind))
+
+    def claims_gke(self):
+        job = self.end(self.submit("done-2"))
+        name, response = job.get("operationName", ""), job.get("response", {})
+        yield ("a GKE job ends with the final operation", job["state"] == "succeeded"
+               and response.get("status") == "DONE" and response.get("detail") == "made", job)
+        short = response.get("name")
+        yield ("it names its operation in full", short and name
+               == f"{PARENT}/operations/{short}", job)
+        metadata = job.get("operationMetadata", {})
+        yield ("its operationMetadata is the operation as last seen", metadata.get("@type")
+               == "type.googleapis.com/google.container.v1.Operation"
+               and metadata.get("status") == "DONE", job)
+        polls = self.server.polls_of(name)
+        yield ("its polls name the operation in full, as often as it took", len(polls) == 2, polls)
+        headers = {poll.metadata.get("x-goog-request-params") for poll in polls}
+        yield ("its polls are routed as Google's library does it", headers == {encoded(name)},
+               headers)
+        yield ("its polls are no attempts of it", job["attemptCount"] == 1, job)
+
+    def claims_gke_while_it_waits(self):
+        job = self.submit("done-3")
+        shown = self.waiting(job)
+        yield ("a waiting job shows its operation", shown.get("operationName", "").startswith(
+            f"{PARENT}/operations/op-") and shown.get("operationMetadata", {}).get("status")
+            == "RUNNING", shown)
+        text = subprocess.run(
+            [os.path.join(self.programs, "prong"), "--socket", self.prongd.socket, "show", job],
+            capture_output=True, text=True, timeout=60, check=False)
+        yield ("prong show shows it too", shown["operationName"] in text.stdout, text)
+        yield ("it ends well", self.end(job)["state"] == "succeeded", job)
+
+    def claims_translation(self):
+        job = self.translate("done-2")
+        yield ("a translation's job ends with the typed response", job["state"] == "succeeded"
+               and job.get("response") == {"totalCharacters": "42"}, job)
+        name = job.get("operationName", "")
+        polls = self.server.polls_of(name)
+        yield ("google.longrunning.Operations was asked", len(polls) == 2
+               and {poll.metadata.get("x-goog-request-params") for poll in polls}
+               == {encoded(name)}, polls)
+        yield ("its metadata is typed", job.get("operationMetadata") == {
+            "@type": "type.googleapis.com/google.cloud.translation.v3.BatchTranslateMetadata",
+            "translatedCharacters": "2"}, job)
+
+    def claims_errors(self):
+        for what, job in (("GKE", self.end(self.submit("fails-1"))),
+                          ("a translation", self.translate("fails-1"))):
+            error = job.get("error", {})
+            details = error.get("details", [])
+            info = error_details_pb2.ErrorInfo.FromString(
+                unpadded(details[0]["value"]) if details else b"")
+            yield (f"an operation of {what} that fails gives the job its code, message, details",
+                   job["state"] == "failed" and error.get("code") == "failed_precondition"
+                   and error.get("message") == "no quota · 本" and info.reason == "QUOTA", job)
+
+    def claims_vanished(self):
+        job = self.end(self.submit("vanishes"))
+        message = job.get("error", {}).get("message", "")
+        yield ("an operation that is not found fails the job, and says which one was begun",
+               job["state"] == "failed" and job["error"]["code"] == "not_found"
+               and job["operationName"] in message and "no such operation" in message, job)
+
+    def claims_passing(self):
+        job = self.end(self.submit("passing"))
+        yield ("a poll that fails in passing is made again", job["state"] == "succeeded"
+               and len(self.server.polls_of(job["operationName"])) == 2, job)
+
+    def claims_timeout(self):
+        job = self.end(self.submit("runs", "gke-short"))
+        yield ("operation_timeout fails the job, and says that the operation may go on",
+               job["state"] == "failed" and job["error"]["code"] == "deadline_exceeded"
+               and "may still go on" in job["error"]["message"], job)
+
+    def claims_cancel(self):
+        for target, count in (("gke", 0), ("gke-cancels", 1), ("translate-cancels", 1)):
+            submit = self.submit_translation if "translate" in target else self.submit
+            job = submit("runs", target)
+            name = self.waiting(job)["operationName"]
+            answer = self.prongd.ask("DELETE", f"/v1/jobs/{job}")
+            ended = self.end(job)
+            yield (f"a waiting job of {target} is cancelled, and says what may still be",
+                   answer.status == 200 and ended["state"] == "cancelled"
+                   and name in ended["error"]["message"], (answer, ended))
+
+            def told(name=name):
+                return [cancel for cancel in self.server.cancels if cancel.name == name]
+            if count:
+                until(f"CancelOperation of {name} arrives", told)
+            yield (f"CancelOperation reaches {target} {count} times", len(told()) == count
+                   and all(cancel.metadata.get("x-goog-request-params") == encoded(name)
+                           for cancel in told()), self.server.cancels)
+
+    def claims_header(self):
+        answer = self.prongd.call(CREATE, kills.create("done-1")["request"], [
+            "Prong-Wait-Operation: true", "Prong-Target: gke"])
+        yield ("Prong-Wait-Operation holds a call until its operation ends", answer.status == 200
+               and answer.json().get("status") == "DONE" and "prong-job" in answer.headers, answer)
+        answer = self.prongd.call(CREATE, kills.create("fails-1")["request"], [
+            "Prong-Wait-Operation: true", "Prong-Target: gke"])
+        yield ("an operation's error is the call's", answer.status == 400
+               and answer.json().get("code") == "failed_precondition"
+               and answer.headers.get("prong-origin") == "target", answer)
+
+    def claims_refusals(self):
+        body = {"method": f"{GKE}/GetCluster", "request": {}, "target": "gke"}
+        answer = self.prongd.ask("POST", "/v1/jobs", dict(body, waitOperation=True))
+        yield ("waitOperation on a method that begins none is refused", answer.status == 400
+               and "begins no long-running operation" in answer.json()["message"], answer)
+        answer = self.prongd.call(f"{GKE}/GetCluster", {}, [
+            "Prong-Wait-Operation: true", "Prong-Target: gke"])
+        yield ("so is the header", answer.status == 400, answer)
+        job = self.prongd.ask("POST", "/v1/jobs?wait=30s", {
+            **kills.create("runs"), "target": "gke", "waitOperation": False}).json()
+        yield ("without it the job's response is the operation as begun",
+               job["state"] == "succeeded" and job["response"]["status"] == "RUNNING"
+               and "operationName" not in job, job)
+
+
+def ordinary(programs, sets):
+    """All claims of Seen, at once: most of their time is the wait for the next poll."""
+    with Clusters() as server, Prongd(programs, tables(server.address, sets)) as prongd, \
+            futures.ThreadPoolExecutor(16) as threads:
+        seen = Seen(programs, prongd, server)
+        for group in [threads.submit(kills.attempt, name, getattr(seen, name))
+                      for name in dir(seen) if name.startswith("claims_")]:
+            yield from group.result()
+
+
+def main():
+    given = arguments()
+    programs = os.path.abspath(given.programs)
+    claims = Claims()
+
+    def take(found):
+        for claim in found:
+            claims.check(*claim)
+
+    with tempfile.TemporaryDirectory(prefix="prong-operations-") as sets:
+        make_sets(sets)
+        if not given.only:
+            claims.section("what a user sees", lambda: take(ordinary(programs, sets)))
+        claims.section("kills", lambda: take(kills.all_of(programs, sets, given.only)))
+    return claims.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
