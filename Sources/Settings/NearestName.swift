@@ -50,7 +50,8 @@ package enum NearestName {
         let bound = max(2, wanted.count / 3)
         var pairsLeft = pairsMax
         var near: [(edits: Int, name: String)] = []
-        for full in known where pairsLeft > 0 {
+        for full in known {
+            guard pairsLeft > 0 else { break }
             let edits = tails(of: full).compactMap { tail in
                 abs(tail.count - wanted.count) > bound
                     ? nil : differing(wanted[...], tail, &pairsLeft)
