@@ -106,13 +106,24 @@ package final class ServerCall {
     }
 
     /// Ends the call, with the response of a unary one. Entries that gRPC cannot carry are left
-    /// out.
+    /// out. What is being sent (a cancel may come in the middle) is sent first; nobody is told of
+    /// it any more.
     package func finish(
         _ status: CallStatus, _ message: String = "", response: [UInt8]? = nil,
         trailers: [MetadataField] = []
     ) {
-        precondition(!isFinished && onSent == nil, "once, and after what is being sent")
+        precondition(!isFinished, "once")
         isFinished = true
+        guard onSent == nil else {
+            onSent = { call, _ in call.close(status, message, response, trailers) }
+            return
+        }
+        close(status, message, response, trailers)
+    }
+
+    private func close(
+        _ status: CallStatus, _ message: String, _ response: [UInt8]?, _ trailers: [MetadataField]
+    ) {
         let trailers = CoreMetadata(trailers.filter(Self.canSend))
         let headers = CoreMetadata(sentHeaders ? [] : headers.filter(Self.canSend))
         let hasResponse = response != nil

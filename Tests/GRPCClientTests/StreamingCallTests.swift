@@ -100,6 +100,18 @@ import Testing
                 }
                 call.sendHeaders { _, _ in }
             }
+            // whose headers are on their way when it ends
+            loopback.server.handle("/test.Service/Hasty") { call in
+                call.sendHeaders { _, _ in Issue.record("told of what a finished call sent") }
+                call.finish(.aborted)
+            }
+            var hasty: [CallEnd] = []
+            let other = try StreamingCall(
+                channel: loopback.channel(), path: "/test.Service/Hasty"
+            ) { hasty.append($0) }
+            other.receive { _ in }
+            _ = try loopback.until { hasty.isEmpty ? nil : true }
+            #expect(hasty.map(\.status) == [.aborted])
             var ends: [CallEnd] = []
             let call = try StreamingCall(
                 channel: loopback.channel(), path: "/test.Service/Wait"
