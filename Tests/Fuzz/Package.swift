@@ -25,6 +25,7 @@ let package = Package(
             name: "CTOML",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-fsanitize=fuzzer-no-link"])]),
         .systemLibrary(name: "CSystemd"),
+        .systemLibrary(name: "CGRPC"),
         .target(
             name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "Settings", swiftSettings: instrumented),
@@ -32,6 +33,9 @@ let package = Package(
         .target(name: "Schema", swiftSettings: instrumented),
         .target(name: "JobLogic", swiftSettings: instrumented),
         .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: instrumented),
+        .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: instrumented),
+        .target(name: "ServerReflection", dependencies: ["Schema"], swiftSettings: instrumented),
+        .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: instrumented),
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: instrumented),
         .target(
             name: "Ops", dependencies: ["CSystemd", "Kernel", "WireFormat"],
@@ -42,8 +46,8 @@ let package = Package(
         .target(
             name: "LoaderProcess",
             dependencies: [
-                "CTOML", "Settings", "Schema", "Credentials", "TokenExchange", "WireFormat",
-                "Kernel", "Ops",
+                "CTOML", "Settings", "Schema", "GoogleAPI", "ServerReflection", "Credentials",
+                "TokenExchange", "WireFormat", "GRPCClient", "Kernel", "Ops",
             ],
             swiftSettings: instrumented),
         .target(
