@@ -86,8 +86,8 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     return LoadedConfiguration(learning, configPath: path)
 }
 
-/// The configuration of a bundle, with what targets tell now that had not told anything when it was
-/// made. Reads no configuration file: what users changed meanwhile waits for a reload.
+/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what users
+/// changed meanwhile waits for a restart.
 ///
 /// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
 package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
@@ -101,7 +101,7 @@ package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfigurat
     let files = bundle.files
     var learning = Learning(
         settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true)
-    learning.learnMore(than: bundle)
+    learning.learnAgain(bundle)
     return LoadedConfiguration(learning, configPath: nil)
 }
 

@@ -191,6 +191,7 @@ def claims(check, programs):
     over_tls(check, programs)
     cache(check, programs)
     comes_up_later(check, programs)
+    told_again(check, programs)
     broken_servers(check, programs)
     not_running(check, programs)
 
@@ -339,6 +340,30 @@ def comes_up_later(check, programs):
                           f"has told what it offers: {len(OFFERED)} methods" in prongd.running.text(),
                           prongd.running.text()[-1500:])
                     successors(check, prongd)
+
+
+def told_again(check, programs):
+    """What was learned is learned anew by HUP, and when the server comes back as another."""
+    with Scratch() as scratch:
+        port = free_port()
+        with Running(program(port), scratch.file("server.log")) as server:
+            until("the reflecting server listens", lambda: reaches(port))
+            with Prongd(programs, table("library", port)) as prongd:
+                until("its calls are made", lambda: prongd.call(LEND, {"title": "x"}).status == 200)
+                before = learned(prongd, "library")["at"]
+                prongd.running.process.send_signal(signal.SIGHUP)
+                until("it is asked again",
+                      lambda: learned(prongd, "library")["at"] > before, 30)
+                check("HUP has a server asked again, and its methods are still there",
+                      LEND in methods(prongd))
+                server.stop()
+                check("while it is away its methods stay known", LEND in methods(prongd))
+                with Running(program(port, "--method", "Renew"), scratch.file("other.log")):
+                    until("the method of the server's successor is learned",
+                          lambda: f"{SERVICE}/Renew" in methods(prongd), 60)
+                    renewed = prongd.call(f"{SERVICE}/Renew", {"title": "x"})
+                    check("a server that comes back with another method is asked again",
+                          renewed.status == 200, renewed)
 
 
 def unknown(check, prongd):
