@@ -154,7 +154,7 @@ private func configPath(_ request: LoadRequest) -> String? {
 private func text(_ path: String?) throws(LoadFailure) -> [UInt8] {
     guard let path else { return [] }
     do throws(FileFault) {
-        return try BoundedFile.read(path, bytesMax: ConfigurationText.bytesMax)
+        return try WholeFile.read(path, bytesMax: ConfigurationText.bytesMax)
     } catch {
         throw LoadFailure(
             exitCode: error.isPermission ? LoadExit.permission : LoadExit.configuration,

@@ -3,6 +3,7 @@
 // in the loader's own process or in a `prongd --check`, never in the supervisor.
 
 internal import GRPCClient
+internal import Kernel
 internal import Ops
 internal import ServerReflection
 internal import Settings
@@ -79,7 +80,7 @@ enum ReflectionFetch {
 
     private static func pem(_ path: String) throws(FileFault) -> String {
         String(
-            decoding: try BoundedFile.read(path, bytesMax: TargetFiles.pemBytesMax), as: UTF8.self)
+            decoding: try WholeFile.read(path, bytesMax: TargetFiles.pemBytesMax), as: UTF8.self)
     }
 }
 

@@ -2,6 +2,7 @@
 // checks them all, and makes their paths absolute. Never shows what is in a key.
 
 internal import GoogleAPI
+internal import Kernel
 internal import Schema
 internal import Settings
 import Glibc
@@ -64,7 +65,7 @@ struct TargetFiles {
         _ faults: inout Faults
     ) -> [UInt8]? {
         do throws(FileFault) {
-            return try BoundedFile.read(path, bytesMax: bytesMax)
+            return try WholeFile.read(path, bytesMax: bytesMax)
         } catch {
             if error.isPermission {
                 let complaint = written.complaint(

@@ -162,8 +162,8 @@ final class TargetClients {
     }
 
     private static func pem(_ path: String) throws(ClientFailure) -> String {
-        do throws(SystemError) {
-            let bytes = try WholeFile.read(path, limit: pemBytesMax)
+        do throws(FileFault) {
+            let bytes = try WholeFile.read(path, bytesMax: pemBytesMax)
             return String(decoding: bytes, as: UTF8.self)
         } catch {
             throw ClientFailure(reason: "\(error)")

@@ -1,4 +1,4 @@
-// The system calls of the connection to workers.sock, and reading a file whole. Never blocks.
+// The system calls of the connection to workers.sock. Never blocks.
 
 import Glibc
 import Kernel
@@ -38,22 +38,6 @@ enum WorkersSocket {
             }
             if count < 0 && errno == EINTR { continue }
             return max(0, count)
-        }
-    }
-}
-
-enum WholeFile {
-    /// At most `limit` bytes; a longer file is an error (EFBIG).
-    static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-        let file = try FileDescriptor.open(path, O_RDONLY)
-        let number = file.number
-        var bytes: [UInt8] = []
-        var room = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = try check("read \(path)") { Glibc.read(number, &room, room.count) }
-            if count == 0 { return bytes }
-            bytes += room[..<count]
-            guard bytes.count <= limit else { throw SystemError("read \(path)", errno: EFBIG) }
         }
     }
 }
