@@ -5,12 +5,12 @@ internal import GoogleAPI
 internal import Kernel
 internal import Schema
 internal import Settings
+internal import TargetChannel
 import Glibc
 
 struct TargetFiles {
     /// A descriptor set longer than this is refused: all of Google's public APIs take half of it.
     static let descriptorBytesMax = 64 << 20
-    static let pemBytesMax = 1 << 20
 
     /// The files of all targets, each once.
     private(set) var sources: [Bundle.Source] = []
@@ -181,7 +181,7 @@ struct TargetFiles {
     ) -> String {
         guard !given.isEmpty else { return "" }
         let path = absolute(given)
-        guard let bytes = read(path, key, bytesMax: TargetFiles.pemBytesMax, &faults) else {
+        guard let bytes = read(path, key, bytesMax: PEMFile.bytesMax, &faults) else {
             return path
         }
         let found = PEM.kinds(in: bytes)

@@ -12,6 +12,7 @@ import Kernel
 import Ops
 import Settings
 import Synchronization
+import TargetChannel
 import TokenExchange
 
 final class TokenThread: Sendable {
@@ -38,7 +39,6 @@ final class TokenThread: Sendable {
 
     /// Files are looked at this often, as is a wall clock that was set.
     private static let lookMilliseconds: UInt64 = 1_000
-    private static let pemBytesMax = 1 << 20
 
     private init(board: TokenBoard, log: Log) throws(SystemError) {
         self.board = board
@@ -231,7 +231,7 @@ final class TokenThread: Sendable {
     /// What vouches for the target vouches for its token endpoint as well, beside the system's.
     private func roots(_ target: Settings.Target) throws(TokenFailure) -> String? {
         guard !target.caPath.isEmpty else { return nil }
-        let bytes = try CredentialFile.read(target.caPath, bytesMax: Self.pemBytesMax)
+        let bytes = try CredentialFile.read(target.caPath, bytesMax: PEMFile.bytesMax)
         return String(decoding: bytes, as: UTF8.self)
     }
 
