@@ -34,8 +34,7 @@ final class TokenThread: Sendable {
     private let board: TokenBoard
     private let log: Log
     private let results = Mutex<[Result]>([])
-    private let pokeReader: CInt
-    private let pokeWriter: CInt
+    private let pokes: SelfPipe
 
     /// Files are looked at this often, as is a wall clock that was set.
     private static let lookMilliseconds: UInt64 = 1_000
@@ -43,13 +42,7 @@ final class TokenThread: Sendable {
     private init(board: TokenBoard, log: Log) throws(SystemError) {
         self.board = board
         self.log = log
-        var ends: [CInt] = [-1, -1]
-        try check("pipe") { pipe(&ends) }
-        (pokeReader, pokeWriter) = (ends[0], ends[1])
-        for end in ends {
-            try Descriptors.setNonblocking(end, true)
-            try Descriptors.setCloseOnExec(end, true)
-        }
+        pokes = try SelfPipe()
     }
 
     /// Starts it if a target needs tokens.
@@ -82,11 +75,10 @@ final class TokenThread: Sendable {
     private func wait(until due: UInt64?) {
         let now = Clock.monotonicNanoseconds()
         let end = min(due ?? .max, now + Self.lookMilliseconds * 1_000_000)
-        var wait = pollfd(fd: pokeReader, events: Int16(POLLIN), revents: 0)
+        var wait = pollfd(fd: pokes.descriptor, events: Int16(POLLIN), revents: 0)
         let milliseconds = end > now ? (end - now + 999_999) / 1_000_000 : 0
         guard poll(&wait, 1, CInt(clamping: milliseconds)) > 0 else { return }
-        var room = [UInt8](repeating: 0, count: 64)
-        while Glibc.read(pokeReader, &room, room.count) > 0 {}
+        pokes.drain()
     }
 
     private func takeResults() -> [Result] {
@@ -247,9 +239,7 @@ final class TokenThread: Sendable {
                 event = .failed(error)
             }
             results.withLock { $0.append(Result(seat: index, event: event)) }
-            var byte: UInt8 = 0
-            // A full pipe wakes as well as another byte.
-            _ = write(pokeWriter, &byte, 1)
+            pokes.poke()
         }
     }
 }

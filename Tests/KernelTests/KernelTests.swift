@@ -62,6 +62,34 @@ import Testing
     }
 }
 
+@Suite struct SelfPipeTests {
+    private func isReadable(_ descriptor: CInt) -> Bool {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&wait, 1, 0) == 1
+    }
+
+    @Test func `a poke wakes its reader until it is drained`() throws {
+        let pipe = try SelfPipe()
+        #expect(!isReadable(pipe.descriptor))
+        pipe.poke()
+        pipe.poke()
+        #expect(isReadable(pipe.descriptor))
+        pipe.drain()
+        #expect(!isReadable(pipe.descriptor))
+        pipe.poke()
+        #expect(isReadable(pipe.descriptor))
+    }
+
+    @Test func `pokes that nobody takes neither block nor get lost`() throws {
+        let pipe = try SelfPipe()
+        // more than a pipe of Linux holds (pipe(7))
+        for _ in 0..<100_000 { pipe.poke() }
+        #expect(isReadable(pipe.descriptor))
+        pipe.drain()
+        #expect(!isReadable(pipe.descriptor))
+    }
+}
+
 @Suite struct UnixSocketTests {
     @Test func `a listener has its mode and is seen as served`() throws {
         let folder = try ScratchFolder()
