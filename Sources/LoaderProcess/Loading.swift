@@ -36,8 +36,7 @@ package struct LoadRequest {
         configPath: String?, makesDirectories: Bool, asksTargets: Bool = true
     ) -> LoadRequest {
         LoadRequest(
-            configPath: configPath,
-            environment: { name in getenv(name).map { String(cString: $0) } }, uid: geteuid(),
+            configPath: configPath, environment: ProcessEnvironment.value(of:), uid: geteuid(),
             makesDirectories: makesDirectories, asksTargets: asksTargets)
     }
 }

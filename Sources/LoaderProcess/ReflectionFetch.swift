@@ -53,7 +53,7 @@ enum ReflectionFetch {
 
     /// Without a token: the loader gets none, and a server tells what it offers without.
     static func options(of target: Settings.Target) throws(FileFault) -> ChannelOptions {
-        var options = try ChannelOptions(of: target, userAgent: "prong/\(Version.text)")
+        var options = try ChannelOptions(of: target, userAgent: Version.userAgent)
         options.receiveBytesMax = messageBytesMax
         return options
     }

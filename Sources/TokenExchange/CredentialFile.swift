@@ -25,6 +25,17 @@ package struct FileStamp: Equatable, Sendable {
     }
 }
 
+extension DefaultCredentials.Place {
+    /// The first of which this is true counts.
+    package var isThere: Bool {
+        switch self {
+        case .wellKnown(let path): access(path, F_OK) == 0
+        // It must be; where it is not, that is a failure.
+        case .named, .metadataServer: true
+        }
+    }
+}
+
 package enum CredentialFile {
     package static func read(
         _ path: String, bytesMax: Int = KeyFile.bytesMax

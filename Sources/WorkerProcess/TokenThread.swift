@@ -158,9 +158,9 @@ final class TokenThread: Sendable {
     }
 
     private func prepare(_ seat: inout Seat) throws(TokenFailure) -> Prepared {
-        let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
         guard
-            let credential = try TargetCredential(seat.settings, environment: environment)
+            let credential = try TargetCredential(
+                seat.settings, environment: ProcessEnvironment.value(of:))
         else { throw TokenFailure("the target has no credentials of its own") }
         let resolved: TargetCredential.Resolved
         switch credential.source {
@@ -201,23 +201,19 @@ final class TokenThread: Sendable {
         _ places: [DefaultCredentials.Place], _ credential: TargetCredential,
         _ seat: inout Seat
     ) throws(TokenFailure) -> TargetCredential.Resolved {
-        for place in places {
-            switch place {
-            case .named(let path): return try resolve(path, nil, credential, &seat)
-            case .wellKnown(let path):
-                // Should it come to be, it counts from then on.
-                seat.stamps[path] = FileStamp(path: path)
-                guard access(path, F_OK) == 0 else { continue }
-                return try resolve(path, nil, credential, &seat)
-            case .metadataServer(let host):
-                do throws(KeyFault) {
-                    return try credential.resolve(metadataServer: host)
-                } catch {
-                    throw TokenFailure("\(error.what); \(error.wanted)")
-                }
+        // Should one come to be, it counts from then on.
+        for case .wellKnown(let path) in places { seat.stamps[path] = FileStamp(path: path) }
+        switch places.first(where: \.isThere) {
+        case .named(let path)?, .wellKnown(let path)?:
+            return try resolve(path, nil, credential, &seat)
+        case .metadataServer(let host)?:
+            do throws(KeyFault) {
+                return try credential.resolve(metadataServer: host)
+            } catch {
+                throw TokenFailure("\(error.what); \(error.wanted)")
             }
+        case nil: throw TokenFailure(DefaultCredentials.nowhere)
         }
-        throw TokenFailure(DefaultCredentials.nowhere)
     }
 
     /// What vouches for the target vouches for its token endpoint as well, beside the system's.

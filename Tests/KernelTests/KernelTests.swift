@@ -107,6 +107,17 @@ import Testing
         #expect(try !UnixSocket.isServed(path: path))
     }
 
+    @Test func `a connection is made where somebody listens, else the error says why`() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path("a.sock")
+        let listener = try UnixSocket.listen(path: path, mode: 0o600, group: nil)
+        #expect(try UnixSocket.connect(path: path).number != listener.number)
+        let error = #expect(throws: SystemError.self) {
+            _ = try UnixSocket.connect(path: folder.path("b.sock")).number
+        }
+        #expect(error?.errno == ENOENT)
+    }
+
     @Test func `a path that does not fit is an error`() {
         let path = "/" + String(repeating: "x", count: 108)
         let error = #expect(throws: SystemError.self) {
