@@ -36,8 +36,7 @@ package struct LoadRequest {
         configPath: String?, makesDirectories: Bool, asksTargets: Bool = true
     ) -> LoadRequest {
         LoadRequest(
-            configPath: configPath,
-            environment: { name in getenv(name).map { String(cString: $0) } }, uid: geteuid(),
+            configPath: configPath, environment: ProcessEnvironment.value(of:), uid: geteuid(),
             makesDirectories: makesDirectories, asksTargets: asksTargets)
     }
 }
@@ -154,7 +153,7 @@ private func configPath(_ request: LoadRequest) -> String? {
 private func text(_ path: String?) throws(LoadFailure) -> [UInt8] {
     guard let path else { return [] }
     do throws(FileFault) {
-        return try BoundedFile.read(path, bytesMax: ConfigurationText.bytesMax)
+        return try WholeFile.read(path, bytesMax: ConfigurationText.bytesMax)
     } catch {
         throw LoadFailure(
             exitCode: error.isPermission ? LoadExit.permission : LoadExit.configuration,
