@@ -150,7 +150,7 @@ let package = Package(
             name: "TokenExchangeTests",
             dependencies: ["TokenExchange", "Credentials", "Settings"], swiftSettings: strict),
         .testTarget(
-            name: "ServerReflectionTests", dependencies: ["ServerReflection"],
+            name: "ServerReflectionTests", dependencies: ["ServerReflection", "Schema"],
             swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],

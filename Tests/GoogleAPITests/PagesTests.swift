@@ -1,5 +1,6 @@
 // Which methods have pages, by their descriptors alone.
 
+import DescriptorBytes
 import Schema
 import Testing
 
@@ -32,36 +33,36 @@ import Testing
     private func plan(
         _ request: [Field] = request, _ response: [Field] = response, streams: Bool = false
     ) throws -> PagePlan? {
-        let method = Bytes.made {
+        let method = Wire.made {
             $0.text(1, "List")
             $0.text(2, ".t.Request")
             $0.text(3, ".t.Response")
             if streams { $0.number(6, 1) }
         }
-        let file = Bytes.made {
+        let file = Wire.made {
             $0.text(1, "t.proto")
             $0.text(2, "t")
             $0.data(4, Self.message("Request", request))
             $0.data(4, Self.message("Response", response))
             $0.data(
                 6,
-                Bytes.made {
+                Wire.made {
                     $0.text(1, "S")
                     $0.data(2, method)
                 })
             $0.text(12, "proto3")
         }
-        let schema = try Schema(sets: [(label: "t", bytes: Bytes.made { $0.data(1, file) })])
+        let schema = try Schema(sets: [(label: "t", bytes: Wire.made { $0.data(1, file) })])
         return PagePlan(try #require(schema.method("t.S/List")), schema)
     }
 
     private static func message(_ name: String, _ fields: [Field]) -> [UInt8] {
-        Bytes.made { message in
+        Wire.made { message in
             message.text(1, name)
             for field in fields {
                 message.data(
                     2,
-                    Bytes.made {
+                    Wire.made {
                         $0.text(1, field.name)
                         $0.number(3, field.number)
                         $0.number(4, field.label)
@@ -111,38 +112,5 @@ import Testing
 
     @Test func `a stream has no pages`() throws {
         #expect(try plan(streams: true) == nil)
-    }
-}
-
-/// Appends fields of protobuf's wire format.
-private struct Bytes {
-    private var bytes: [UInt8] = []
-
-    private mutating func varint(_ value: Int) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7f) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
-
-    mutating func number(_ field: Int, _ value: Int) {
-        varint(field << 3)
-        varint(value)
-    }
-
-    mutating func data(_ field: Int, _ value: [UInt8]) {
-        varint(field << 3 | 2)
-        varint(value.count)
-        bytes += value
-    }
-
-    mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
-
-    static func made(_ fill: (inout Bytes) -> Void) -> [UInt8] {
-        var bytes = Bytes()
-        fill(&bytes)
-        return bytes.bytes
     }
 }
