@@ -40,18 +40,17 @@ package struct PathTemplate: Equatable, Sendable {
         key = String(name)
         let inner = parts.count == 2 ? String(parts[1]) : "*"
         var pieces: [Piece] = []
-        Self.add(template[..<open], to: &pieces, isFirst: true)
+        Self.add(template[..<open], to: &pieces)
         pieces.append(.captureStart)
-        Self.add(inner[...], to: &pieces, isFirst: true)
+        Self.add(inner[...], to: &pieces)
         pieces.append(.captureEnd)
-        Self.add(template[template.index(after: close)...], to: &pieces, isFirst: false)
+        Self.add(template[template.index(after: close)...], to: &pieces)
         let openCount = pieces.count { $0 == .anything || $0 == .rest }
         guard openCount <= Self.anythingMax, pieces.count <= Self.piecesMax else { return nil }
         self.pieces = pieces
     }
 
-    /// - Parameter isFirst: nothing stands before, to which a `**` would belong.
-    private static func add(_ text: Substring, to pieces: inout [Piece], isFirst: Bool) {
+    private static func add(_ text: Substring, to pieces: inout [Piece]) {
         let segments = text.split(separator: "/", omittingEmptySubsequences: false)
         var literal: [UInt8] = []
         for (index, segment) in segments.enumerated() {
