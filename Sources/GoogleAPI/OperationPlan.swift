@@ -5,7 +5,8 @@
 
 package import Schema
 
-package struct OperationPlan: Sendable {
+/// A reference: a method, its rules and its description share it.
+package final class OperationPlan: Sendable {
     /// What an operation's message says.
     package struct Reading: Equatable, Sendable {
         package var name = ""
@@ -51,19 +52,15 @@ package struct OperationPlan: Sendable {
     private let nameField: UInt32
     private let cancelNameField: UInt32
 
-    private static let operations = "google.longrunning.Operations"
     private static let operationType = "google.longrunning.Operation"
 
     /// Nil: the method begins no operation that could be followed.
     package init?(of method: MethodDescriptor, in schema: Schema) {
         guard method.isUnary else { return nil }
         if method.outputName == Self.operationType {
-            let declared = method.options.operationInfo?.responseType ?? ""
-            let package = method.service.split(separator: ".").dropLast().joined(separator: ".")
-            let full =
-                declared.contains(".") || package.isEmpty ? declared : "\(package).\(declared)"
-            pollMethod = "\(Self.operations)/GetOperation"
-            cancelMethod = "\(Self.operations)/CancelOperation"
+            let full = Self.declaredResponse(of: method)
+            pollMethod = "google.longrunning.Operations/GetOperation"
+            cancelMethod = "google.longrunning.Operations/CancelOperation"
             responseName = full
             response = schema.message(named: full)
             ownKind = nil
@@ -85,6 +82,16 @@ package struct OperationPlan: Sendable {
         ownKind = kind
         nameField = name.number
         cancelNameField = cancelName?.number ?? name.number
+    }
+
+    /// The full name of the type that the method's google.longrunning.operation_info tells, perhaps
+    /// without its package; "": none.
+    private static func declaredResponse(of method: MethodDescriptor) -> String {
+        let declared = method.options.operationInfo?.responseType ?? ""
+        guard !declared.contains("."), let dot = method.service.lastIndex(of: ".") else {
+            return declared
+        }
+        return "\(method.service[..<dot]).\(declared)"
     }
 
     /// The bytes of a poll's or a cancel's request.
