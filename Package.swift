@@ -178,6 +178,7 @@ let package = Package(
             name: "LoaderTests",
             dependencies: [
                 "LoaderProcess", "CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops",
+                "DescriptorBytes",
             ],
             swiftSettings: strict),
         .testTarget(

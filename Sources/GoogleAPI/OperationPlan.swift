@@ -88,7 +88,9 @@ package final class OperationPlan: Sendable {
     /// without its package; "": none.
     private static func declaredResponse(of method: MethodDescriptor) -> String {
         let declared = method.options.operationInfo?.responseType ?? ""
-        guard !declared.contains("."), let dot = method.service.lastIndex(of: ".") else {
+        guard !declared.isEmpty, !declared.contains("."),
+            let dot = method.service.lastIndex(of: ".")
+        else {
             return declared
         }
         return "\(method.service[..<dot]).\(declared)"

@@ -98,19 +98,21 @@ private struct PathMatch {
     let value: [UInt8]
     var start = 0
     var end = 0
-    private var failed: Set<Int> = []
+    /// By piece and place.
+    private var failed: [Bool]
 
     init(pieces: [PathTemplate.Piece], value: [UInt8]) {
         self.pieces = pieces
         self.value = value
+        failed = Array(repeating: false, count: pieces.count * (value.count + 1))
     }
 
     mutating func run(_ piece: Int, _ at: Int) -> Bool {
         guard piece < pieces.count else { return isEnd(at) }
         let place = piece * (value.count + 1) + at
-        if failed.contains(place) { return false }
+        if failed[place] { return false }
         if step(piece, at) { return true }
-        failed.insert(place)
+        failed[place] = true
         return false
     }
 

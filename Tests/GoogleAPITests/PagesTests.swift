@@ -33,6 +33,13 @@ import Testing
     private func plan(
         _ request: [Field] = request, _ response: [Field] = response, streams: Bool = false
     ) throws -> PagePlan? {
+        let (schema, method) = try method(request, response, streams: streams)
+        return PagePlan(method, schema)
+    }
+
+    private func method(
+        _ request: [Field], _ response: [Field], streams: Bool = false
+    ) throws -> (Schema, MethodDescriptor) {
         let method = Wire.made {
             $0.text(1, "List")
             $0.text(2, ".t.Request")
@@ -53,7 +60,7 @@ import Testing
             $0.text(12, "proto3")
         }
         let schema = try Schema(sets: [(label: "t", bytes: Wire.made { $0.data(1, file) })])
-        return PagePlan(try #require(schema.method("t.S/List")), schema)
+        return (schema, try #require(schema.method("t.S/List")))
     }
 
     private static func message(_ name: String, _ fields: [Field]) -> [UInt8] {
@@ -108,6 +115,28 @@ import Testing
         #expect(try plan(request(size: boxed, token: token)) == nil)
         #expect(try plan(Self.request, [Self.response[0]]) == nil)
         #expect(try plan(Self.request, [Self.response[1]]) == nil)
+    }
+
+    @Test func `a token that repeats is none, and so is a list that does not`() throws {
+        let token = Field(name: "page_token", number: 3, type: Self.text, label: 3)
+        #expect(try plan(request(size: Self.request[1], token: token)) == nil)
+        let next = Field(name: "next_page_token", number: 2, type: Self.text, label: 3)
+        #expect(try plan(Self.request, [next, Self.response[1]]) == nil)
+        let single = Field(name: "things", number: 1, type: Self.text)
+        #expect(try plan(Self.request, [Self.response[0], single]) == nil)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `many methods over a message with very many fields cost little`() throws {
+        let many = (10...60_000).map { Field(name: "f\($0)", number: $0, type: Self.text) }
+        let list = Field(name: "last", number: 70_000, type: Self.text, label: 3)
+        let (schema, method) = try method(many + Self.request, many + [Self.response[0], list])
+        for _ in 0..<200_000 {
+            guard PagePlan(method, schema)?.items == 70_000 else {
+                Issue.record("it has pages")
+                return
+            }
+        }
     }
 
     @Test func `a stream has no pages`() throws {
