@@ -153,7 +153,7 @@ let package = Package(
             name: "TokenExchangeTests",
             dependencies: ["TokenExchange", "Credentials", "Settings"], swiftSettings: strict),
         .testTarget(
-            name: "ServerReflectionTests", dependencies: ["ServerReflection"],
+            name: "ServerReflectionTests", dependencies: ["ServerReflection", "Schema"],
             swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
@@ -181,6 +181,7 @@ let package = Package(
             name: "LoaderTests",
             dependencies: [
                 "LoaderProcess", "CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops",
+                "DescriptorBytes",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -137,7 +137,7 @@ final class DurableWait {
         case .proto: exchange.respond(status: 200, headers: headers, body: response)
         case .json:
             guard let schema,
-                let message = method.responseMessage(of: job, schema),
+                let message = method.responseMessage(of: job),
                 let json = try? schema.decode(wire: response, as: message)
             else { return exchange.respond(notShown, headers: jobHeaders) }
             exchange.respond(status: 200, headers: headers, body: json)

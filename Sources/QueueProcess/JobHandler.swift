@@ -191,7 +191,7 @@ struct JobHandler {
                 status: 200, headers: ["Content-Type": "application/proto"], body: wire)
         }
         guard let method, let schema,
-            let message = method.responseMessage(of: stored.job, schema),
+            let message = method.responseMessage(of: stored.job),
             let json = try? schema.decode(wire: wire, as: message)
         else {
             let why =

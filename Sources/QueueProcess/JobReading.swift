@@ -170,7 +170,7 @@ struct JobJSON {
         if order.clientStreams {
             writeList("requests", stored.requests, method, \.input, to: &writer)
         } else if let request = stored.requests.first {
-            writeBody("request", request, method, to: &writer) { method, _ in
+            writeBody("request", request, method, to: &writer) { method in
                 method.descriptor.input
             }
         }
@@ -178,8 +178,8 @@ struct JobJSON {
         if order.serverStreams {
             writeList("responses", stored.responses, method, \.output, to: &writer)
         } else if let response = stored.responses.first {
-            writeBody("response", response, method, to: &writer) { method, schema in
-                method.responseMessage(of: stored.job, schema)
+            writeBody("response", response, method, to: &writer) { method in
+                method.responseMessage(of: stored.job)
             }
         }
     }
@@ -203,10 +203,10 @@ struct JobJSON {
     /// With today's descriptors, else as base64.
     private func writeBody(
         _ name: String, _ wire: [UInt8], _ method: CallableMethod?, to writer: inout JSONWriter,
-        _ type: (CallableMethod, Schema) -> MessageHandle?
+        _ type: (CallableMethod) -> MessageHandle?
     ) {
         if let method, let schema = service.schemaOfStored(method),
-            let message = type(method, schema),
+            let message = type(method),
             let json = try? schema.decode(wire: wire, as: message)
         {
             writer.key(name)

@@ -61,7 +61,8 @@ let package = Package(
             name: "FuzzProng",
             dependencies: [
                 "WireFormat", "Schema", "LoaderProcess", "HTTPServer", "JobLogic", "Settings",
-                "Credentials", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                "Credentials", "ServerReflection", "GoogleAPI", nio("NIOCore"), nio("NIOPosix"),
+                nio("NIOHTTP1"),
             ],
             swiftSettings: instrumented,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),

@@ -1,5 +1,6 @@
 // A session against servers that are complete, half-built, wrong, hostile, and never done.
 
+import Schema
 import Testing
 
 @testable import ServerReflection
@@ -53,7 +54,7 @@ import Testing
     }
 
     enum Answer {
-        static func message(_ field: UInt8, _ inner: (inout MessageWriter) -> Void) -> [UInt8] {
+        static func message(_ field: UInt32, _ inner: (inout MessageWriter) -> Void) -> [UInt8] {
             var body = MessageWriter()
             inner(&body)
             var writer = MessageWriter()
