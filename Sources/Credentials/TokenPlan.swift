@@ -2,7 +2,8 @@
 // Google's rules for both. A value; who carries it out needs files, a network and a signature.
 //
 //     service account             signs a token itself, nobody is asked     (AIP-4111)
-//     … as the source of another  a grant at its token endpoint             (RFC 7523)
+//     … with scopes asked for     a grant at its token endpoint             (RFC 7523)
+//     … in another universe       signs a token itself, with those scopes   (AIP-4111)
 //     authorized user             a refresh at its token endpoint           (RFC 6749, 6)
 //     external account            an exchange at the token service          (RFC 8693)
 //     no file                     the metadata server
@@ -97,10 +98,11 @@ package indirect enum TokenPlan: Equatable, Sendable {
         switch file {
         case .serviceAccount(let key):
             // Outside of Google's own universe there is no endpoint for grants.
-            if isSource, wish.universeDomain == KeyFields.googleUniverse {
-                return .grant(key, scopes: wish.scopes)
+            let isGranted = wish.universeDomain == KeyFields.googleUniverse
+            guard isGranted, !wish.scopes.isEmpty else {
+                return .selfSigned(key, audience: "https://\(wish.host)/", scopes: wish.scopes)
             }
-            return .selfSigned(key, audience: "https://\(wish.host)/", scopes: wish.scopes)
+            return .grant(key, scopes: wish.scopes)
         case .authorizedUser(let user):
             return .refresh(user, scopes: isSource ? [] : wish.scopes)
         case .impersonated(let account):

@@ -8,10 +8,13 @@ import time
 import urllib.parse
 
 from endpoints import HOST, METHOD, Endpoint, Proxy, Translate, descriptors, verified
+from google.oauth2 import service_account
 from support import Prongd, Scratch, free_port, until
 from tls import Authority, openssl
 
 EMAIL = "caller@project.iam.gserviceaccount.com"
+# What Google's own client names, by its own constant.
+GRANT_AUDIENCE = service_account._GOOGLE_OAUTH2_TOKEN_ENDPOINT
 
 
 class Case:
@@ -149,24 +152,38 @@ def self_signed(check, case):
           said["aud"] == f"https://{HOST}/" and "scope" not in said
           and said["exp"] - said["iat"] == 3600 and abs(said["iat"] - time.time()) < 60
           and said["iss"] == said["sub"] == EMAIL, said)
-    _, scoped = verified(case.scratch, carried(case, "scoped"), case.public)
-    check("with scopes it holds those and no audience",
-          scoped["scope"] == "https://s/one https://s/two" and "aud" not in scoped, scoped)
     projects = [case.translate.of(name)[-1][1].get("x-goog-user-project")
                 for name in ("account", "scoped", "static")]
     check("the quota project is the settings', else the file's, else none",
           projects == ["billed-by-file", "mine", None], projects)
 
 
+def grants(case):
+    """The assertions that the endpoint was asked with, each with a good signature, by scope."""
+    found = {}
+    for _, _, body in case.endpoint.asked("/token"):
+        form = urllib.parse.parse_qs(body)
+        if form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]:
+            head, said = verified(case.scratch, form["assertion"][0], case.public)
+            found[said["scope"]] = (head, said)
+    return found
+
+
 def exchanged(check, case):
     endpoint = case.endpoint
-    grants = [urllib.parse.parse_qs(body) for _, _, body in endpoint.asked("/token")]
-    grant = next(form for form in grants if "assertion" in form)
-    _, said = verified(case.scratch, grant["assertion"][0], case.public)
+    asked = grants(case)
+    head, said = asked["https://s/one https://s/two"]
+    check("with scopes a service account asks its token endpoint, with an assertion it signs",
+          head == {"typ": "JWT", "alg": "RS256", "kid": "kid-7"}
+          and said["iss"] == EMAIL and "sub" not in said, (head, said))
+    check("as Google's client does: for Google's endpoint, for an hour, from now",
+          said["aud"] == GRANT_AUDIENCE and said["exp"] - said["iat"] == 3600
+          and abs(said["iat"] - time.time()) < 60, said)
+    check("its call carries the access token that the endpoint gave",
+          carried(case, "scoped").startswith("TOKEN-SECRET-token"), carried(case, "scoped"))
     check("acting as another, a service account asks for a grant with the scope for that",
-          said["aud"] == f"{endpoint.url}/token" and said["iss"] == EMAIL
-          and said["scope"] == "https://www.googleapis.com/auth/iam"
-          and grant["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"], said)
+          asked.get("https://www.googleapis.com/auth/iam", ({}, {}))[1].get("iss") == EMAIL,
+          list(asked))
     for name in ("google", "acting", "exturl"):
         check(f"the call of {name} carries the other account's token",
               carried(case, name).startswith("TOKEN-SECRET-acting"), carried(case, name))
@@ -198,6 +215,10 @@ def faults(check, programs, case, environment, stranger, strange):
     }
     targets = "".join(
         case.table(name, user(name, path, base)) for name, (path, base, _) in causes.items())
+    foreign = case.write("foreign.json", case.account(token_uri=f"{stranger.url}/token"))
+    targets += case.table(
+        "foreign", f"service-account:{foreign}", 'scopes = ["https://s/one"]')
+    causes["foreign"] = ("token", stranger.url, "its certificate is not trusted")
     targets += case.table("good", f"token-file:{static}")
     targets += case.table("wrongca", f"token-file:{static}", ca=strange.certificate)
     environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
@@ -241,25 +262,33 @@ def faults(check, programs, case, environment, stranger, strange):
 def renewal(check, programs, case, environment):
     """Tokens of two seconds: each call carries one that is still good, and there are several."""
     case.endpoint.life = 2
+    case.write("handed/short", case.user("token"))
+    account = case.write("renewed.json", case.account())
+    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
+    targets = case.table("short", "credential:short")
+    targets += case.table("granted", f"service-account:{account}", 'scopes = ["https://s/short"]')
     try:
-        case.write("handed/short", case.user("token"))
-        environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
-        with Prongd(programs, case.table("short", "credential:short"),
-                    environment=environment) as prongd:
-            until("short is up", lambda: prongd.target("short")["state"] == "up")
-
-            def several():
-                answer = call(prongd, "short")
-                if answer.status != 200:
-                    raise RuntimeError(answer)
-                return len({entry["authorization"]
-                            for _, entry in case.translate.of("short")}) >= 4
-            check("tokens are renewed before they end", until("four tokens", several, 30))
-            late = [when - case.endpoint.given[entry["authorization"].removeprefix("Bearer ")]
-                    for when, entry in case.translate.of("short")]
-            check("no call carried one that had ended", max(late) < 0, late)
+        with Prongd(programs, targets, environment=environment) as prongd:
+            renewed(check, case, prongd, "short", "a user's tokens")
+            renewed(check, case, prongd, "granted", "a service account's tokens with scopes")
     finally:
         case.endpoint.life = 3600
+    assertions = [body for _, _, body in case.endpoint.asked("/token") if "assertion" in body]
+    check("each was asked for with an assertion", len(assertions) >= 4, len(assertions))
+
+
+def renewed(check, case, prongd, name, what):
+    until(f"{name} is up", lambda: prongd.target(name)["state"] == "up")
+
+    def several():
+        answer = call(prongd, name)
+        if answer.status != 200:
+            raise RuntimeError(answer)
+        return len({entry["authorization"] for _, entry in case.translate.of(name)}) >= 4
+    check(f"{what} are renewed before they end", until("four tokens", several, 30))
+    late = [when - case.endpoint.given[entry["authorization"].removeprefix("Bearer ")]
+            for when, entry in case.translate.of(name)]
+    check(f"no call carried one of {what} that had ended", max(late) < 0, late)
 
 
 def defaults(check, programs, case, environment):
