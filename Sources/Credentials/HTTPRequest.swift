@@ -1,6 +1,8 @@
 // The one request that an exchange sends, as bytes of HTTP/1.1, and how a form is written. A
 // connection carries one request and is closed. Header values must have been checked.
 
+import GoogleAPI
+
 package struct HTTPField: Equatable, Sendable {
     package var name: String
     package var value: String
@@ -43,8 +45,10 @@ package struct HTTPRequest: Equatable, Sendable {
             switch self {
             case .none: ""
             case .form(let fields):
-                fields.map { "\(formEncoded($0.name))=\(formEncoded($0.value.text))" }
-                    .joined(separator: "&")
+                fields.map { field in
+                    let form = PercentEncoding.form
+                    return "\(form.encode(field.name))=\(form.encode(field.value.text))"
+                }.joined(separator: "&")
             case .json(let text): text.text
             }
         }
@@ -78,32 +82,4 @@ package struct HTTPRequest: Equatable, Sendable {
         }
         return Array((head + "\r\n").utf8) + content
     }
-}
-
-/// application/x-www-form-urlencoded (URL standard): a space is "+".
-func formEncoded(_ text: String) -> String {
-    percentEncoded(text, keeping: "*-._", space: "+")
-}
-
-/// A segment of a URL's path.
-func pathEncoded(_ text: String) -> String {
-    percentEncoded(text, keeping: "-._~@", space: "%20")
-}
-
-private func percentEncoded(_ text: String, keeping kept: String, space: String) -> String {
-    var encoded = ""
-    for byte in text.utf8 {
-        let isPlain =
-            0x30...0x39 ~= byte || 0x41...0x5A ~= byte || 0x61...0x7A ~= byte
-            || kept.utf8.contains(byte)
-        if isPlain {
-            encoded.unicodeScalars.append(Unicode.Scalar(byte))
-        } else if byte == 0x20 {
-            encoded += space
-        } else {
-            let digits = String(byte, radix: 16, uppercase: true)
-            encoded += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-        }
-    }
-    return encoded
 }

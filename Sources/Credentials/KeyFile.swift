@@ -1,6 +1,8 @@
 // The credential files that Google's tools write, checked: what is in them, or what is wrong. Their
 // `type` says which kind they are. Messages name fields, never values.
 
+import GoogleAPI
+
 /// A credential file's content.
 package enum KeyFile: Equatable, Sendable {
     case serviceAccount(ServiceAccountKey)
@@ -169,7 +171,6 @@ struct KeyFields {
     private let prefix: String
 
     static let anew = "have the file written anew"
-    static let googleUniverse = "googleapis.com"
 
     init(_ tree: JSONTree, prefix: String = "") {
         self.tree = tree
@@ -230,7 +231,7 @@ struct KeyFields {
 
     func universe() throws(KeyFault) -> String {
         let found = try text("universe_domain", else: "")
-        return found.isEmpty ? Self.googleUniverse : found
+        return Endpoint.universe(found, environment: nil)
     }
 
     func number(_ name: String) -> Double? { present(name)?.number }

@@ -9,6 +9,8 @@
 //     no file                     the metadata server
 //     impersonation               with the token of one of these, another's (generateAccessToken)
 
+import GoogleAPI
+
 /// What a target wants of its token.
 package struct TokenWish: Equatable, Sendable {
     /// Asked for by the settings.
@@ -21,14 +23,15 @@ package struct TokenWish: Equatable, Sendable {
     /// The service account to act as; "": none.
     package var impersonate: String
 
+    /// - Parameter environmentUniverse: `GOOGLE_CLOUD_UNIVERSE_DOMAIN`; nil: not set.
     package init(
         scopes: [String] = [], defaultScopes: [String] = [], host: String,
-        universeDomain: String = "", impersonate: String = ""
+        universeDomain: String = "", environmentUniverse: String? = nil, impersonate: String = ""
     ) {
         self.scopes = scopes
         self.defaultScopes = defaultScopes.isEmpty ? [Self.cloudPlatform] : defaultScopes
         self.host = host
-        self.universeDomain = universeDomain.isEmpty ? KeyFields.googleUniverse : universeDomain
+        self.universeDomain = Endpoint.universe(universeDomain, environment: environmentUniverse)
         self.impersonate = impersonate
     }
 
@@ -82,7 +85,7 @@ package indirect enum TokenPlan: Equatable, Sendable {
     package init(metadataServer host: String, _ wish: TokenWish) throws(KeyFault) {
         let isDirect = wish.impersonate.isEmpty
         let scopes = isDirect ? wish.effectiveScopes : TokenWish.impersonation
-        let list = scopes.map(formEncoded).joined(separator: "%2C")
+        let list = scopes.map(PercentEncoding.form.encode).joined(separator: "%2C")
         let path = "/computeMetadata/v1/instance/service-accounts/default/token?scopes=\(list)"
         guard let url = EndpointURL("http://\(host)\(path)") else {
             throw KeyFault(
@@ -98,7 +101,7 @@ package indirect enum TokenPlan: Equatable, Sendable {
         switch file {
         case .serviceAccount(let key):
             // Outside of Google's own universe there is no endpoint for grants.
-            let isGranted = wish.universeDomain == KeyFields.googleUniverse
+            let isGranted = wish.universeDomain == Endpoint.defaultUniverse
             guard isGranted, !wish.scopes.isEmpty else {
                 return .selfSigned(key, audience: "https://\(wish.host)/", scopes: wish.scopes)
             }
@@ -126,7 +129,7 @@ package indirect enum TokenPlan: Equatable, Sendable {
     private static func impersonation(_ wish: TokenWish) throws(KeyFault) -> Impersonation {
         let text =
             "https://iamcredentials.\(wish.universeDomain)/v1/projects/-/serviceAccounts/"
-            + "\(pathEncoded(wish.impersonate)):generateAccessToken"
+            + "\(PercentEncoding.segment.encode(wish.impersonate)):generateAccessToken"
         guard let url = EndpointURL(text) else {
             throw KeyFault("the universe_domain makes no URL", "give a domain name")
         }

@@ -1,6 +1,7 @@
 // What is asked of token endpoints, and what their answers mean. Each request is a value; messages
 // about an answer name the endpoint, the status and OAuth's own error, never a body.
 
+import GoogleAPI
 import Schema
 
 /// A token as it was given.
@@ -197,7 +198,8 @@ package struct TokenAnswer {
     private func printable(_ text: String) -> String? {
         let hidden = request.secrets.contains { secret in
             !secret.text.isEmpty
-                && (text.contains(secret.text) || text.contains(formEncoded(secret.text)))
+                && (text.contains(secret.text)
+                    || text.contains(PercentEncoding.form.encode(secret.text)))
         }
         guard !hidden, !text.isEmpty else { return nil }
         let plain = text.unicodeScalars.prefix(160).map { scalar -> Character in

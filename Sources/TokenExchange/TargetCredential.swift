@@ -48,10 +48,10 @@ package struct TargetCredential: Equatable, Sendable {
             }
             source = .keyFile("\(folder)/\(name)", type: nil)
         }
-        let universe = environment("GOOGLE_CLOUD_UNIVERSE_DOMAIN") ?? ""
         wish = TokenWish(
             scopes: target.scopes, defaultScopes: target.defaultScopes, host: target.apiHost,
-            universeDomain: target.universeDomain.isEmpty ? universe : target.universeDomain,
+            universeDomain: target.universeDomain,
+            environmentUniverse: environment("GOOGLE_CLOUD_UNIVERSE_DOMAIN"),
             impersonate: target.impersonate)
         quotaProject =
             target.quotaProject.isEmpty
