@@ -54,7 +54,14 @@ package struct HTTPRequest: Equatable, Sendable {
         }
     }
 
+    package enum Method: String, Equatable, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+    }
+
     package var url: EndpointURL
+    package var method: Method
     package var body: Body
     package var headers: [HTTPField]
     /// What must not come back to light in a message, even if the other side repeats it.
@@ -66,6 +73,7 @@ package struct HTTPRequest: Equatable, Sendable {
         _ url: EndpointURL, _ body: Body = .none, headers: [HTTPField] = [], secrets: [Secret] = []
     ) {
         self.url = url
+        method = body == .none ? .get : .post
         self.body = body
         self.headers = headers
         self.secrets = secrets
@@ -73,13 +81,12 @@ package struct HTTPRequest: Equatable, Sendable {
 
     package var bytes: [UInt8] {
         let content = Array(body.content.utf8)
-        var head = "\(body == .none ? "GET" : "POST") \(url.path) HTTP/1.1\r\n"
+        var head = "\(method.rawValue) \(url.path) HTTP/1.1\r\n"
         head += "Host: \(url.authority)\r\nUser-Agent: prong\r\nAccept: application/json\r\n"
         head += "Connection: close\r\n"
         for field in headers { head += "\(field.name): \(field.value)\r\n" }
-        if let type = body.type {
-            head += "Content-Type: \(type)\r\nContent-Length: \(content.count)\r\n"
-        }
+        if let type = body.type { head += "Content-Type: \(type)\r\n" }
+        if method != .get { head += "Content-Length: \(content.count)\r\n" }
         return Array((head + "\r\n").utf8) + content
     }
 }

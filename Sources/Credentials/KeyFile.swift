@@ -75,6 +75,19 @@ package enum KeyFile: Equatable, Sendable {
         }
     }
 
+    /// Takes what the environment says for an external account on AWS.
+    ///
+    /// - Throws: where neither of them says what is needed.
+    package mutating func take(_ environment: AmazonEnvironment) throws(KeyFault) {
+        guard case .external(var account) = self, case .amazon(var source) = account.source else {
+            return
+        }
+        if let fault = source.fault(environment) { throw fault }
+        source.environment = environment
+        account.source = .amazon(source)
+        self = .external(account)
+    }
+
     /// The private key inside, if there is one, for whoever can tell whether it is one.
     package var privateKey: Secret? {
         switch self {

@@ -50,8 +50,9 @@ package enum TokenRequests {
         HTTPRequest(url, headers: headers, secrets: headers.map { Secret($0.value) })
     }
 
+    /// - Parameter parts: of the subject token that are secrets as well.
     package static func exchange(
-        _ account: ExternalAccount, subject: Secret, scopes: [String]
+        _ account: ExternalAccount, subject: Secret, parts: [Secret] = [], scopes: [String]
     ) -> HTTPRequest {
         var form: [(name: String, value: Secret)] = [
             ("grant_type", Secret("urn:ietf:params:oauth:grant-type:token-exchange")),
@@ -78,7 +79,7 @@ package enum TokenRequests {
         }
         return HTTPRequest(
             account.tokenURL, .form(form), headers: headers,
-            secrets: [subject, account.clientSecret])
+            secrets: [subject, account.clientSecret] + parts)
     }
 
     package static func metadata(_ url: EndpointURL) -> HTTPRequest {

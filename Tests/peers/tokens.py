@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.parse
 
+import amazon
 from endpoints import HOST, METHOD, Endpoint, Proxy, Translate, descriptors, verified
 from google.oauth2 import service_account
 from support import Prongd, Scratch, free_port, until
@@ -89,6 +90,7 @@ def claims(check, programs):
             renewal(check, programs, case, environment)
             defaults(check, programs, case, environment)
             proxied(check, programs, case, environment, tokens)
+            amazon.walk(check, programs, case, environment)
             check_says(check, programs, case)
 
 
@@ -211,6 +213,8 @@ def faults(check, programs, case, environment, stranger, strange):
         "html": ("html", None, "with what is not JSON"),
         "invalid": ("invalid", None, "answered 400: invalid_grant"),
         "redirect": ("redirect", None, "prong follows none"),
+        "trickling": ("trickle", None, "did not answer within"),
+        "endless": ("flood", None, "with more than 65536 bytes"),
         "untrusted": ("token", stranger.url, "its certificate is not trusted"),
     }
     targets = "".join(
@@ -219,9 +223,23 @@ def faults(check, programs, case, environment, stranger, strange):
     targets += case.table(
         "foreign", f"service-account:{foreign}", 'scopes = ["https://s/one"]')
     causes["foreign"] = ("token", stranger.url, "its certificate is not trusted")
+    expired = case.write(
+        "expired.json", case.account(token_uri=f"{case.endpoint.url}/expired"))
+    targets += case.table(
+        "expired", f"service-account:{expired}", 'scopes = ["https://s/one"]')
+    causes["expired"] = ("expired", None, "invalid_grant (Invalid JWT Signature.)")
+    targets += case.table("absent", "google")
+    causes["absent"] = ("", None, "cannot be reached: connection")
+    revoked = case.write("revoked.json", case.account())
+    targets += case.table("revoked", f"service-account:{revoked}")
+    spoiled = case.write("spoiled.json", case.account())
+    targets += case.table("spoiled", f"service-account:{spoiled}")
+    case.translate.refused.add("revoked")
     targets += case.table("good", f"token-file:{static}")
     targets += case.table("wrongca", f"token-file:{static}", ca=strange.certificate)
-    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
+    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"),
+                       GCE_METADATA_HOST=f"127.0.0.1:{free_port()}",
+                       CLOUDSDK_CONFIG=case.scratch.file("nothing"))
     with Prongd(programs, targets, environment=environment) as prongd:
         until("good is up", lambda: prongd.target("good")["state"] == "up")
         began = time.monotonic()
@@ -256,7 +274,30 @@ def faults(check, programs, case, environment, stranger, strange):
         check("a credential file that is corrected lets the job go on",
               ended["state"] == "succeeded", ended)
         check("the slow endpoint kept none of it up", call(prongd, "good").status == 200)
+        unknown(check, prongd)
+        malformed(check, case, prongd)
         quiet(check, prongd, "with every kind of fault", case)
+
+
+def unknown(check, prongd):
+    """A key that signs well, and that the API knows no more."""
+    answer = call(prongd, "revoked")
+    check("a self-signed token of a key that was taken back ends the call with the API's words",
+          answer.status == 401 and "the key is unknown" in answer.json()["message"], answer)
+    job = prongd.ask("POST", "/v1/jobs?wait=20s", {
+        "method": METHOD, "target": "revoked", "request": {"text": "x"}}).json()
+    check("and its job with the cause",
+          job["state"] == "failed" and "the key is unknown" in json.dumps(job["error"]), job)
+
+
+def malformed(check, case, prongd):
+    """A key file that becomes none while prong runs."""
+    check("a target with a good key answers", call(prongd, "spoiled").status == 200)
+    case.write("spoiled.new", "SECRET, no JSON")
+    os.replace(case.scratch.file("spoiled.new"), case.scratch.file("spoiled.json"))
+    until("the log says it", lambda: "spoiled.json: this is not JSON" in prongd.running.text())
+    check("a key file that is spoiled is told, and the token that is there goes on",
+          call(prongd, "spoiled").status == 200)
 
 
 def renewal(check, programs, case, environment):
@@ -363,22 +404,30 @@ socket = "{case.scratch.file("check.sock")}"
 path = "{case.scratch.file("check.db")}"
 {case.table("t", credentials, lines)}""")
         clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith(("GOOGLE_", "CLOUDSDK", "GCE_", "CREDENTIALS_"))}
+                 if not name.startswith(("GOOGLE_", "CLOUDSDK", "GCE_", "CREDENTIALS_", "AWS_"))}
         return subprocess.run(
             [os.path.join(programs, "prongd"), "--config", config, "--check"], check=False,
             capture_output=True, text=True, timeout=30, env=clean | (environment or {}))
 
     good = case.write("account.json", case.account())
     broken = case.write("broken.json", case.account(private_key="SECRET-KEY"))
-    aws = case.write("aws.json", {
+    curve = case.scratch.file("curve.key")
+    openssl("genpkey", "-algorithm", "ED25519", "-out", curve)
+    with open(curve, encoding="utf-8") as file:
+        other = case.write("other.json", case.account(private_key=file.read()))
+    aws = case.write("aws.json", amazon.external(case, {}))
+    running = case.write("running.json", {
         "type": "external_account", "audience": "a", "subject_token_type": "t",
-        "credential_source": {"environment_id": "aws1"}})
+        "credential_source": {"executable": {"command": "SECRET"}}})
     cases = [
         (f"service-account:{case.scratch.file('gone.json')}", {}, "gone.json: no such file"),
         (f"service-account:{case.key}", {}, "this is not JSON"),
         (f"service-account:{broken}", {}, "its private_key is no PEM"),
         (f"external:{good}", {}, "its type is service_account, not external_account"),
-        (f"external:{aws}", {}, "of the kind AWS, which prong does not do"),
+        (f"service-account:{other}", {}, "its private_key is neither RSA nor"),
+        (f"external:{aws}", {}, "has no region_url, and AWS_REGION is not set"),
+        (f"external:{aws}", {"AWS_REGION": "r"}, "has no url, and AWS_ACCESS_KEY_ID"),
+        (f"external:{running}", {}, "of the kind executable, and prong runs no program"),
         ("credential:x", {}, "$CREDENTIALS_DIRECTORY is not set"),
         ("credential:x", {"CREDENTIALS_DIRECTORY": case.scratch.path}, "x: no such file"),
         (f"token-file:{case.key}", {}, "no token alone on one line"),
@@ -390,7 +439,7 @@ path = "{case.scratch.file("check.db")}"
         kind = credentials.split(":")[0]
         check(f"--check says of {kind}: {wanted}",
               ended.returncode == 78 and wanted in ended.stderr
-              and "SECRET" not in ended.stderr + ended.stdout, ended)
+              and "SECRET" not in (ended.stderr + ended.stdout).replace("AWS_SECRET", ""), ended)
     ended = said(f"service-account:{good}", lines='universe_domain = "other.example"')
     check("--check says that a key is of another universe",
           ended.returncode == 78 and "of the universe googleapis.com" in ended.stderr, ended)
