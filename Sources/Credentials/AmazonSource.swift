@@ -61,8 +61,7 @@ package struct AmazonSource: Equatable, Sendable {
         keysURL = try fields.optionalURL("url", linkLocal: true)
         sessionURL = try fields.optionalURL("imdsv2_session_token_url", linkLocal: true)
         verificationURL = try fields.text("regional_cred_verification_url")
-        guard let url = verificationURL(in: "us-east-1"), url.isSecure
-        else {
+        guard let url = EndpointURL(verificationText(in: "us-east-1")), url.isSecure else {
             throw KeyFault(
                 "its credential_source.regional_cred_verification_url is no https:// URL",
                 KeyFields.anew)
@@ -71,10 +70,6 @@ package struct AmazonSource: Equatable, Sendable {
 
     func verificationText(in region: String) -> String {
         verificationURL.replacing("{region}", with: region)
-    }
-
-    func verificationURL(in region: String) -> EndpointURL? {
-        EndpointURL(verificationText(in: region))
     }
 
     /// What neither the file nor the environment says, or says wrongly; nil: it can work.

@@ -1,5 +1,5 @@
-// Percent encoding as each of its readers wants it: letters and digits stay, and what is kept; every
-// other byte becomes a percent sign and two capitals. It must never decide what is encoded.
+// Percent encoding as each of its readers wants it: letters and digits stay, and what is kept;
+// every other byte becomes a percent sign and two capitals. It must never decide what is encoded.
 
 package struct PercentEncoding: Sendable {
     private let kept: StaticString

@@ -1,5 +1,5 @@
-// SHA-256 and its HMAC by OpenSSL, and the time as AWS writes it: what a request to AWS is signed with.
-// It must never keep a key.
+// SHA-256 and its HMAC by OpenSSL, and the time as AWS writes it: what a request to AWS is signed
+// with. It must never keep a key.
 
 import CTLS
 import Credentials

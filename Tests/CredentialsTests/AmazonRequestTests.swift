@@ -1,5 +1,5 @@
-// AWS without a network: which file is one of AWS's, what the metadata server is asked in which order,
-// and the text that is signed, with the values of google.auth.aws.
+// AWS without a network: which file is one of AWS's, what the metadata server is asked in which
+// order, and the text that is signed, with the values of google.auth.aws.
 
 import SeededRandom
 import Testing

@@ -1,5 +1,5 @@
-"""External accounts on AWS: what prong gives Google's token service is, to the byte, what
-google.auth.aws gives it with the same keys at the same second; and where region and keys come from."""
+"""External accounts on AWS: what prong gives to the token service of Google is, to the byte, what
+google.auth.aws gives it with the same keys at the same second; where region and keys come from."""
 
 import contextlib
 import datetime

@@ -1,6 +1,6 @@
 // What prong needs of OpenSSL beside C-core's own use of it: a TLS client connection over a socket
-// that somebody else owns, signatures with a private key, and digests. Its owner is TokenExchange. OpenSSL's
-// types stay behind these two handles; a handle belongs to one thread at a time.
+// that somebody else owns, signatures with a private key, and digests. Its owner is TokenExchange.
+// OpenSSL's types stay behind these two handles; a handle belongs to one thread at a time.
 #ifndef CTLS_H
 #define CTLS_H
 
