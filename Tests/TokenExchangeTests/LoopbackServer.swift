@@ -35,21 +35,44 @@ final class LoopbackServer: Sendable {
     /// - Parameter reply: what is answered to a request.
     init(_ reply: @escaping @Sendable (String) -> Reply) throws {
         self.reply = reply
-        socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        (socket, port) = try Self.listening(backlog: 16)
+        Thread { [self] in accept() }.start()
+    }
+
+    private static func listening(backlog: CInt) throws -> (socket: CInt, port: UInt16) {
+        let socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let number = socket
         let isListening = withUnsafeMutableBytes(of: &address) { bytes in
             bytes.withMemoryRebound(to: sockaddr.self) { buffer in
-                bind(number, buffer.baseAddress, size) == 0 && listen(number, 16) == 0
-                    && getsockname(number, buffer.baseAddress, &size) == 0
+                bind(socket, buffer.baseAddress, size) == 0 && listen(socket, backlog) == 0
+                    && getsockname(socket, buffer.baseAddress, &size) == 0
             }
         }
         guard isListening else { throw TokenFailure("no loopback server") }
-        port = UInt16(bigEndian: address.sin_port)
-        Thread { [self] in accept() }.start()
+        return (socket, UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Gives the port of a socket whose queue is full: the kernel answers no further connection.
+    static func withDeafPort(_ body: (UInt16) throws -> Void) throws {
+        let (socket, port) = try listening(backlog: 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        let first = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(first) }
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isFull = withUnsafeBytes(of: &address) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) {
+                connect(first, $0.baseAddress, size) == 0
+            }
+        }
+        guard isFull else { throw TokenFailure("the queue takes nobody") }
+        try body(port)
     }
 
     func stop() { shutdown(socket, CInt(SHUT_RDWR)) }

@@ -78,6 +78,15 @@ import Testing
         #expect(reason(other).hasSuffix("answered, but is no metadata server of Google's"))
     }
 
+    @Test func `a metadata server that never takes the connection is given up`() throws {
+        try LoopbackServer.withDeafPort { port in
+            let deaf = try TokenPlan(metadataServer: "127.0.0.1:\(port)", TokenWish(host: "h"))
+            #expect(
+                reason(deaf)
+                    == "http://127.0.0.1:\(port) cannot be reached: connection timed out")
+        }
+    }
+
     @Test func `a key that its endpoint knows no more says so in the endpoint's words`() throws {
         let server = try LoopbackServer { _ in .answer(400, Self.refusal) }
         defer { server.stop() }
