@@ -68,6 +68,9 @@ let package = Package(
             name: "TokenExchange", dependencies: ["CTLS", "Credentials", "Settings", "Kernel"],
             swiftSettings: strict),
         .target(
+            name: "TargetChannel", dependencies: ["GRPCClient", "Settings", "Kernel"],
+            swiftSettings: strict),
+        .target(
             name: "JobStorage", dependencies: ["CSQLite", "JobLogic", "WireFormat"],
             swiftSettings: faulty),
         .target(
@@ -86,7 +89,7 @@ let package = Package(
             name: "LoaderProcess",
             dependencies: [
                 "CTOML", "Settings", "Schema", "GoogleAPI", "ServerReflection", "Credentials",
-                "TokenExchange", "WireFormat", "GRPCClient", "Kernel", "Ops",
+                "TokenExchange", "TargetChannel", "WireFormat", "GRPCClient", "Kernel", "Ops",
             ],
             swiftSettings: strict),
         .target(
@@ -99,8 +102,8 @@ let package = Package(
         .target(
             name: "WorkerProcess",
             dependencies: [
-                "Settings", "WireFormat", "GRPCClient", "Credentials", "TokenExchange", "Kernel",
-                "Ops",
+                "Settings", "WireFormat", "GRPCClient", "Credentials", "TokenExchange",
+                "TargetChannel", "Kernel", "Ops",
             ],
             swiftSettings: faulty),
 

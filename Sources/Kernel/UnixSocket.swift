@@ -54,12 +54,8 @@ package enum UnixSocket {
 
     /// Whether somebody listens at the path: a connection is made and dropped.
     package static func isServed(path: String) throws(SystemError) -> Bool {
-        let socket = try stream()
-        let number = socket.number
         do {
-            try withAddress(path) { (address, length) throws(SystemError) in
-                try check("connect \(path)") { connect(number, address, length) }
-            }
+            _ = try connect(path: path)
             return true
         } catch {
             // A full backlog is a listener as well.
@@ -67,6 +63,16 @@ package enum UnixSocket {
             if error.errno == ECONNREFUSED || error.errno == ENOENT { return false }
             throw error
         }
+    }
+
+    /// A connected, non-blocking stream socket; a full backlog is an error (EAGAIN).
+    package static func connect(path: String) throws(SystemError) -> FileDescriptor {
+        let socket = try stream()
+        let number = socket.number
+        try withAddress(path) { (address, length) throws(SystemError) in
+            try check("connect \(path)") { Glibc.connect(number, address, length) }
+        }
+        return socket
     }
 
     private static func stream() throws(SystemError) -> FileDescriptor {

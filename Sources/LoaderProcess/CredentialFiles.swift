@@ -4,7 +4,6 @@
 internal import Credentials
 internal import Settings
 internal import TokenExchange
-import Glibc
 
 extension TargetFiles {
     /// What the environment says, for a target's credentials.
@@ -47,25 +46,20 @@ extension TargetFiles {
         _ places: [DefaultCredentials.Place], _ credential: TargetCredential, _ key: [String],
         _ faults: inout Faults
     ) {
-        for place in places {
-            switch place {
-            case .named(let path):
-                return check(path, type: nil, credential, key, &faults)
-            case .wellKnown(let path):
-                guard access(path, F_OK) == 0 else { continue }
-                return check(path, type: nil, credential, key, &faults)
-            case .metadataServer(let host):
-                do throws(KeyFault) {
-                    _ = try credential.resolve(metadataServer: host)
-                } catch {
-                    complain(key, error.what, error.wanted, &faults)
-                }
-                return
+        switch places.first(where: \.isThere) {
+        case .named(let path)?, .wellKnown(let path)?:
+            check(path, type: nil, credential, key, &faults)
+        case .metadataServer(let host)?:
+            do throws(KeyFault) {
+                _ = try credential.resolve(metadataServer: host)
+            } catch {
+                complain(key, error.what, error.wanted, &faults)
             }
+        case nil:
+            complain(
+                key, DefaultCredentials.nowhere + ", and NO_GCE_CHECK forbids the metadata server",
+                "name a key file with service-account:FILE or external:FILE", &faults)
         }
-        complain(
-            key, DefaultCredentials.nowhere + ", and NO_GCE_CHECK forbids the metadata server",
-            "name a key file with service-account:FILE or external:FILE", &faults)
     }
 
     private func check(

@@ -30,7 +30,7 @@ struct DescriptorCache {
     func read(_ target: String) -> Finding {
         let path = path(of: target)
         do throws(FileFault) {
-            let bytes = try BoundedFile.read(path, bytesMax: TargetFiles.descriptorBytesMax)
+            let bytes = try WholeFile.read(path, bytesMax: TargetFiles.descriptorBytesMax)
             guard let files = DescriptorFiles.parse(set: bytes), !files.isEmpty else {
                 return .broken("\(path) is no descriptor set")
             }

@@ -43,16 +43,13 @@ struct Learning {
         }
     }
 
-    /// Those targets of a bundle that have not told anything yet. Of one that does not answer now
-    /// either, the bundle's knowledge stays as it is.
-    mutating func learnMore(than bundle: Bundle) {
-        let known = bundle.learned.filter { $0.state == .fresh }
-        let stale = bundle.learned.filter { $0.state != .fresh }
-        for one in known { keep(one, of: bundle) }
-        for (one, answer) in zip(stale, fetch(stale.map(\.target))) {
+    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not answer
+    /// now, the bundle's knowledge stays as it is.
+    mutating func learnAgain(_ bundle: Bundle) {
+        for (one, answer) in zip(bundle.learned, fetch(bundle.learned.map(\.target))) {
             guard let reason = take(answer, of: one.target) else { continue }
             var one = one
-            one.reason = reason
+            if one.state != .fresh { one.reason = reason }
             keep(one, of: bundle)
             warn(one.target, "\(reason); what is known of it stays as it is")
         }

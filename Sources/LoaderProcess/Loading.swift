@@ -36,8 +36,7 @@ package struct LoadRequest {
         configPath: String?, makesDirectories: Bool, asksTargets: Bool = true
     ) -> LoadRequest {
         LoadRequest(
-            configPath: configPath,
-            environment: { name in getenv(name).map { String(cString: $0) } }, uid: geteuid(),
+            configPath: configPath, environment: ProcessEnvironment.value(of:), uid: geteuid(),
             makesDirectories: makesDirectories, asksTargets: asksTargets)
     }
 }
@@ -86,8 +85,8 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     return LoadedConfiguration(learning, configPath: path)
 }
 
-/// The configuration of a bundle, with what targets tell now that had not told anything when it was
-/// made. Reads no configuration file: what users changed meanwhile waits for a reload.
+/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what users
+/// changed meanwhile waits for a restart.
 ///
 /// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
 package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
@@ -101,7 +100,7 @@ package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfigurat
     let files = bundle.files
     var learning = Learning(
         settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true)
-    learning.learnMore(than: bundle)
+    learning.learnAgain(bundle)
     return LoadedConfiguration(learning, configPath: nil)
 }
 
@@ -154,7 +153,7 @@ private func configPath(_ request: LoadRequest) -> String? {
 private func text(_ path: String?) throws(LoadFailure) -> [UInt8] {
     guard let path else { return [] }
     do throws(FileFault) {
-        return try BoundedFile.read(path, bytesMax: ConfigurationText.bytesMax)
+        return try WholeFile.read(path, bytesMax: ConfigurationText.bytesMax)
     } catch {
         throw LoadFailure(
             exitCode: error.isPermission ? LoadExit.permission : LoadExit.configuration,

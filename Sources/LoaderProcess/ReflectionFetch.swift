@@ -3,9 +3,11 @@
 // in the loader's own process or in a `prongd --check`, never in the supervisor.
 
 internal import GRPCClient
+internal import Kernel
 internal import Ops
 internal import ServerReflection
 internal import Settings
+internal import TargetChannel
 import Glibc
 
 enum ReflectionFetch {
@@ -49,37 +51,11 @@ enum ReflectionFetch {
         return conversations.map { $0.answer ?? .failure(.nonsense("it was not asked")) }
     }
 
+    /// Without a token: the loader gets none, and a server tells what it offers without.
     static func options(of target: Settings.Target) throws(FileFault) -> ChannelOptions {
-        var options = ChannelOptions()
-        options.credentials = try credentials(of: target)
-        options.authority = target.authority
+        var options = try ChannelOptions(of: target, userAgent: Version.userAgent)
         options.receiveBytesMax = messageBytesMax
-        options.userAgent = "prong/\(Version.text)"
         return options
-    }
-
-    private static func credentials(
-        of target: Settings.Target
-    ) throws(FileFault) -> ChannelCredentials {
-        switch target.credentials {
-        case .insecure:
-            return .insecure
-        case .tls, .google, .serviceAccount, .tokenFile, .external, .credential:
-            // Without a token: the loader gets none, and a server tells what it offers without.
-            var tls = ClientTLS()
-            if !target.caPath.isEmpty { tls.roots = try pem(target.caPath) }
-            if !target.certificatePath.isEmpty {
-                tls.identity = TLSIdentity(
-                    certificateChain: try pem(target.certificatePath),
-                    privateKey: try pem(target.keyPath))
-            }
-            return .tls(tls)
-        }
-    }
-
-    private static func pem(_ path: String) throws(FileFault) -> String {
-        String(
-            decoding: try BoundedFile.read(path, bytesMax: TargetFiles.pemBytesMax), as: UTF8.self)
     }
 }
 
@@ -133,9 +109,8 @@ private final class Conversation {
         outbox = []
         isSending = false
         do throws(CallError) {
-            let metadata = target.metadata.map { MetadataField($0.name, $0.value) }
             let opened = try StreamingCall(
-                channel: channel, path: version.path, metadata: metadata,
+                channel: channel, path: version.path, metadata: target.metadataFields,
                 deadlineNanoseconds: deadlineNanoseconds
             ) { [self] end in
                 call = nil

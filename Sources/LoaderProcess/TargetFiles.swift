@@ -2,14 +2,15 @@
 // checks them all, and makes their paths absolute. Never shows what is in a key.
 
 internal import GoogleAPI
+internal import Kernel
 internal import Schema
 internal import Settings
+internal import TargetChannel
 import Glibc
 
 struct TargetFiles {
     /// A descriptor set longer than this is refused: all of Google's public APIs take half of it.
     static let descriptorBytesMax = 64 << 20
-    static let pemBytesMax = 1 << 20
 
     /// The files of all targets, each once.
     private(set) var sources: [Bundle.Source] = []
@@ -64,7 +65,7 @@ struct TargetFiles {
         _ faults: inout Faults
     ) -> [UInt8]? {
         do throws(FileFault) {
-            return try BoundedFile.read(path, bytesMax: bytesMax)
+            return try WholeFile.read(path, bytesMax: bytesMax)
         } catch {
             if error.isPermission {
                 let complaint = written.complaint(
@@ -180,7 +181,7 @@ struct TargetFiles {
     ) -> String {
         guard !given.isEmpty else { return "" }
         let path = absolute(given)
-        guard let bytes = read(path, key, bytesMax: TargetFiles.pemBytesMax, &faults) else {
+        guard let bytes = read(path, key, bytesMax: PEMFile.bytesMax, &faults) else {
             return path
         }
         let found = PEM.kinds(in: bytes)

@@ -49,8 +49,8 @@ package enum LogFormat: UInt8, Sendable {
 
     /// Journal if standard error is the journal, else text.
     package static func detected() -> LogFormat {
-        guard let stream = getenv("JOURNAL_STREAM") else { return .text }
-        return Descriptors.isStream(STDERR_FILENO, String(cString: stream)) ? .journal : .text
+        guard let stream = ProcessEnvironment.value(of: "JOURNAL_STREAM") else { return .text }
+        return Descriptors.isStream(STDERR_FILENO, stream) ? .journal : .text
     }
 }
 

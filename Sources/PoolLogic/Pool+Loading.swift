@@ -1,5 +1,5 @@
 // The loader that is forked again while prongd runs, because the queue wants to know more of its
-// targets. One at a time, a few a minute; one that fails changes nothing and is not replaced: the
+// targets, or HUP asks for what they offer today. One at a time, a few a minute; one that fails changes nothing and is not replaced: the
 // queue asks again if it still wants to.
 //
 //             asked              exit 0 with a bundle: adopted
@@ -19,6 +19,8 @@ package struct Loading: Equatable, Sendable {
     var notBefore: UInt64 = 0
     /// The one that lives has handed a bundle back.
     var hasBundle = false
+    /// HUP came while it ran: it may have asked before what HUP is about.
+    var isWantedAgain = false
 
     /// Forks in a minute.
     package static let forksMax = 6
@@ -32,9 +34,26 @@ package struct Loading: Equatable, Sendable {
 
 extension Pool {
     mutating func askLoad(_ key: ChildKey, _ moment: Moment) {
-        guard key.name == .queue, isCurrent(key), phase.isServing else { return }
+        guard key.name == .queue, isCurrent(key) else { return }
         // one that runs or is due will tell what there is to know
-        guard case .empty = loader.state else { return }
+        load(moment)
+    }
+
+    mutating func obeyHangUp(_ moment: Moment) {
+        guard phase.isServing else { return }
+        log(
+            .notice,
+            "HUP: targets with reflection are asked for their descriptors again; this version reads"
+                + " its configuration only at start")
+        switch loader.state {
+        case .empty: load(moment)
+        case .backingOff: break
+        case .starting, .ready, .draining, .killed: loading.isWantedAgain = true
+        }
+    }
+
+    private mutating func load(_ moment: Moment) {
+        guard case .empty = loader.state, phase.isServing else { return }
         let now = moment.monotonicMilliseconds
         let due = loading.recent.allows(Loading.forksMax, at: max(now, loading.notBefore))
         if due > now {
@@ -66,6 +85,7 @@ extension Pool {
         let key = loader.key
         let wasRunning = if case .starting = loader.state { true } else { false }
         loader.state = .empty
+        defer { loadIfWantedAgain(moment) }
         if wasRunning, end == .exited(code: 0), loading.hasBundle, phase.isServing {
             loader.crashes = 0
             loading.notBefore = moment.monotonicMilliseconds + Loading.firstMilliseconds
@@ -79,6 +99,12 @@ extension Pool {
         log(
             .warning, "\(key) \(what): everything stays as it was, and the queue asks again",
             cause: "loader")
+    }
+
+    private mutating func loadIfWantedAgain(_ moment: Moment) {
+        guard loading.isWantedAgain else { return }
+        loading.isWantedAgain = false
+        load(moment)
     }
 
     mutating func loaderForkFailed(_ reason: String, _ moment: Moment) {

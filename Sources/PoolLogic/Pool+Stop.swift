@@ -11,8 +11,7 @@ extension Pool {
         case .more: scale(to: workersWanted + 1, moment)
         case .fewer: scale(to: workersWanted - 1, moment)
         case .dump: dump()
-        case .hangUp:
-            log(.notice, "HUP is ignored: this version reads its configuration only at start")
+        case .hangUp: obeyHangUp(moment)
         }
     }
 

@@ -3,8 +3,9 @@
 // run. The asking itself is the loader's: this process never speaks to a target.
 //
 //     a target is ready and has not told ─▶ askLoad ─▶ supervisor ─▶ loader ─▶ bundle
-//          ▲ again, later and later                                              │
-//          └────────────── still not ◀── catalog in force ◀── built on a thread ◀┘
+//     since it was there last                              ▲                      │
+//          ▲ again, later and later                       HUP                     │
+//          └────────────── still not ◀── catalog in force ◀── built on a thread ◀─┘
 
 import HTTPServer
 import JobLogic
@@ -36,9 +37,37 @@ struct DescriptorRefresh {
     static let maxMilliseconds: Int64 = 300_000
 
     private var waits: [Int: (attempts: Int, notBefore: Int64)] = [:]
+    private var visits: [Int: Visit] = [:]
+
+    /// What was seen of a target since it told what it offers.
+    private struct Visit {
+        let toldAt: Int64
+        var wasReady: Bool
+        /// It may be another since.
+        var wasAway = false
+    }
+
+    /// A target's connections came or went.
+    mutating func note(_ one: Bundle.Learned, isReady: Bool) {
+        guard one.state == .fresh else { return visits[one.target] = nil }
+        var visit = visits[one.target] ?? Visit(toldAt: one.atMilliseconds, wasReady: false)
+        if visit.toldAt != one.atMilliseconds {
+            visit = Visit(toldAt: one.atMilliseconds, wasReady: isReady)
+        }
+        // before the first connection of a start it was not away
+        if visit.wasReady, !isReady { visit.wasAway = true }
+        if isReady { visit.wasReady = true }
+        visits[one.target] = visit
+    }
+
+    /// Whether it is to be asked: it has not told what it offers, or only an earlier prongd, or it
+    /// went away since.
+    func isStale(_ one: Bundle.Learned) -> Bool {
+        one.state != .fresh || visits[one.target]?.wasAway ?? false
+    }
 
     /// - Parameters:
-    ///   - stale: targets that have not told what they offer, or only an earlier prongd.
+    ///   - stale: targets that are to be asked.
     ///   - now: a clock that does not jump, in milliseconds.
     mutating func isDue(stale: [Int], isReady: (Int) -> Bool, now: Int64) -> Bool {
         // one that went away and comes back is asked at once
@@ -60,10 +89,15 @@ extension Service {
     // MARK: asking
 
     func askForDescriptors() {
-        let stale = start.knowledge.learned.values.filter { $0.state != .fresh }.map(\.target)
+        let stale = start.knowledge.learned.values.filter(refresh.isStale).map(\.target)
         guard !stale.isEmpty, !engine.logic.isDraining else { return }
         let now = Int64(clamping: Clock.monotonicMilliseconds())
         if refresh.isDue(stale: stale, isReady: isUp, now: now) { supervisor.send(.askLoad) }
+    }
+
+    /// A worker told of its connections.
+    func noteConnections() {
+        for one in start.knowledge.learned.values { refresh.note(one, isReady: isUp(one.target)) }
     }
 
     // MARK: what came

@@ -83,6 +83,7 @@ final class Service {
         engine.onFatal = { [self] error in fail(error) }
         supervisor.onOrder = { [self] in obey($0) }
         supervisor.onBundle = { [self] in take($0) }
+        workers.onTargets = { [self] in noteConnections() }
         supervisor.onClosed = { [self] in
             if supervisor.isThere, !engine.logic.isDraining {
                 return leave("TERM came to the queue alone; the supervisor forks another")

@@ -19,6 +19,8 @@ struct WorkerView {
 }
 
 final class WorkerPort {
+    /// A worker has told of its connections.
+    var onTargets: (() -> Void)?
     private let engine: Engine
     private let instance: UInt64
     private let log: Log
@@ -214,6 +216,7 @@ final class WorkerPort {
                 .targets(
                     worker,
                     states.map { (target: Int($0.target), isReady: $0.connectivity == .ready) }))
+            onTargets?()
         case .outcomes(let outcomes):
             engine.handle(.outcomes(worker, outcomes.map(Outcome.init)))
         case .notStarted(let tickets):

@@ -25,9 +25,8 @@ struct Connection: ~Copyable {
     static func open(
         _ url: EndpointURL, roots: String?, _ patience: Patience
     ) throws(TokenFailure) -> Connection {
-        let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
         var connection: Connection
-        switch ProxyChoice.of(url, environment: environment) {
+        switch ProxyChoice.of(url, environment: ProcessEnvironment.value(of:)) {
         case .direct:
             connection = Connection(try Addresses.connect(url, patience), patience)
         case .unusable(let name):

@@ -25,32 +25,25 @@ package struct FileStamp: Equatable, Sendable {
     }
 }
 
+extension DefaultCredentials.Place {
+    /// The first of which this is true counts.
+    package var isThere: Bool {
+        switch self {
+        case .wellKnown(let path): access(path, F_OK) == 0
+        // It must be; where it is not, that is a failure.
+        case .named, .metadataServer: true
+        }
+    }
+}
+
 package enum CredentialFile {
     package static func read(
         _ path: String, bytesMax: Int = KeyFile.bytesMax
     ) throws(TokenFailure) -> [UInt8] {
-        do throws(SystemError) {
-            let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
-            return try contents(of: file, bytesMax)
+        do throws(FileFault) {
+            return try WholeFile.read(path, bytesMax: bytesMax)
         } catch {
-            throw TokenFailure("\(path): \(error.reason)")
-        }
-    }
-
-    private static func contents(
-        of file: borrowing FileDescriptor, _ bytesMax: Int
-    ) throws(SystemError) -> [UInt8] {
-        let number = file.number
-        var about = stat()
-        try check("fstat") { fstat(number, &about) }
-        guard about.st_mode & S_IFMT == S_IFREG else { throw SystemError("read", errno: EINVAL) }
-        var bytes: [UInt8] = []
-        var room = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = try check("read") { Glibc.read(number, &room, room.count) }
-            if count == 0 { return bytes }
-            bytes += room[..<count]
-            guard bytes.count <= bytesMax else { throw SystemError("read", errno: EFBIG) }
+            throw TokenFailure("\(path): \(error.what)")
         }
     }
 

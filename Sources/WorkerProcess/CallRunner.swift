@@ -33,25 +33,17 @@ final class CallRunner {
             return notStarted.append(number)
         }
         if let extent = order.extent { return start(number, order, extent, channel) }
-        let startedAt = Int64(Clock.wallMilliseconds())
-        let began = Clock.monotonicNanoseconds()
-        let deadline = order.deadlineMonotonicNanoseconds
+        let beginning = Beginning(number, order)
         let request = UnaryRequest(
             path: order.path, metadata: clients.metadata(for: order), message: order.request,
-            deadlineNanoseconds: deadline == 0 ? nil : deadline)
+            deadlineNanoseconds: order.deadlineNanoseconds)
         let ticket = order.ticket
-        let path = order.path
         do throws(CallError) {
             running[number] = try channel.start(request) { [self] result in
                 running[number] = nil
-                let duration = Clock.monotonicNanoseconds() - began
-                var outcome = CallOutcome(ticket, result)
-                outcome.startedAtMilliseconds = startedAt
-                outcome.durationNanoseconds = duration
-                ended.append(EndedCall(number: number, outcome: outcome))
-                tell(path, outcome, duration)
+                end(beginning, CallOutcome(ticket, result))
                 let account = result.end.errorText
-                if !account.isEmpty { log.debug("\(path): \(account)") }
+                if !account.isEmpty { log.debug("\(beginning.path): \(account)") }
             }
         } catch {
             ended.append(EndedCall(number: number, outcome: CallOutcome(ticket, error)))
@@ -61,19 +53,14 @@ final class CallRunner {
     private func start(
         _ number: CallNumber, _ order: CallOrder, _ extent: CallExtent, _ channel: Channel
     ) {
-        let startedAt = Int64(Clock.wallMilliseconds())
-        let began = Clock.monotonicNanoseconds()
+        let beginning = Beginning(number, order)
         let call = LongOrder(
             order: order, extent: extent, channel: channel, responseBytesMax: responseBytesMax,
             metadata: { [clients] in clients.metadata(for: order) },
             onMessage: { [self] in streamed.append((number, $0)) },
             onEnd: { [self] outcome in
                 long[number] = nil
-                var outcome = outcome
-                outcome.startedAtMilliseconds = startedAt
-                outcome.durationNanoseconds = Clock.monotonicNanoseconds() - began
-                ended.append(EndedCall(number: number, outcome: outcome))
-                tell(order.path, outcome, outcome.durationNanoseconds)
+                end(beginning, outcome)
             })
         let run: any LongCall = extent.pages.map { PageRun(call, $0) } ?? StreamRun(call)
         long[number] = run
@@ -104,7 +91,29 @@ final class CallRunner {
         return notStarted
     }
 
-    private func tell(_ path: String, _ outcome: CallOutcome, _ nanoseconds: UInt64) {
+    /// What is known of a call when it begins.
+    private struct Beginning {
+        let number: CallNumber
+        let path: String
+        let wallMilliseconds = Int64(Clock.wallMilliseconds())
+        let nanoseconds = Clock.monotonicNanoseconds()
+
+        init(_ number: CallNumber, _ order: CallOrder) {
+            self.number = number
+            path = order.path
+        }
+    }
+
+    private func end(_ beginning: Beginning, _ outcome: CallOutcome) {
+        var outcome = outcome
+        outcome.startedAtMilliseconds = beginning.wallMilliseconds
+        outcome.durationNanoseconds = Clock.monotonicNanoseconds() - beginning.nanoseconds
+        ended.append(EndedCall(number: beginning.number, outcome: outcome))
+        tellIfSlow(beginning.path, outcome)
+    }
+
+    private func tellIfSlow(_ path: String, _ outcome: CallOutcome) {
+        let nanoseconds = outcome.durationNanoseconds
         guard nanoseconds > slowNanoseconds else { return }
         let status = CallStatus(number: outcome.code)
         log.notice(

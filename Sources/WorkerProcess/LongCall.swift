@@ -23,11 +23,6 @@ struct LongOrder {
     let onMessage: ([UInt8]) -> Void
     let onEnd: (CallOutcome) -> Void
 
-    var deadlineNanoseconds: UInt64? {
-        let deadline = order.deadlineMonotonicNanoseconds
-        return deadline == 0 ? nil : deadline
-    }
-
     func end(_ status: CallStatus, _ message: String) {
         onEnd(CallOutcome(ticket: order.ticket, code: status.rawValue, message: message))
     }
@@ -35,6 +30,13 @@ struct LongOrder {
     var tooLarge: String {
         "the responses are together over \(responseBytesMax) bytes (listen.max_response, each"
             + " message counted with \(Chunk.messageOverheadBytes) more); prong cancelled the call"
+    }
+}
+
+extension CallOrder {
+    /// Nil: none.
+    var deadlineNanoseconds: UInt64? {
+        deadlineMonotonicNanoseconds == 0 ? nil : deadlineMonotonicNanoseconds
     }
 }
 

@@ -48,7 +48,7 @@ final class PageRun: LongCall {
     }
 
     private var deadline: UInt64? {
-        guard plan.timeoutNanoseconds > 0 else { return order.deadlineNanoseconds }
+        guard plan.timeoutNanoseconds > 0 else { return order.order.deadlineNanoseconds }
         return Clock.monotonicNanoseconds() &+ plan.timeoutNanoseconds
     }
 

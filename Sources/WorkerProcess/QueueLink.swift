@@ -34,21 +34,14 @@ final class QueueLink: Sendable {
     private let waker: Waker
     private let path: String
     /// Wakes the link thread.
-    private let pokeReader: CInt
-    private let pokeWriter: CInt
+    private let pokes: SelfPipe
 
     static let readBytes = 64 << 10
 
     init(path: String, waker: Waker) throws(SystemError) {
         self.path = path
         self.waker = waker
-        var ends: [CInt] = [-1, -1]
-        try check("pipe") { pipe(&ends) }
-        (pokeReader, pokeWriter) = (ends[0], ends[1])
-        for end in ends {
-            try Descriptors.setNonblocking(end, true)
-            try Descriptors.setCloseOnExec(end, true)
-        }
+        pokes = try SelfPipe()
     }
 
     // MARK: the loop's side
@@ -57,7 +50,7 @@ final class QueueLink: Sendable {
     func connect() -> Bool {
         guard let descriptor = WorkersSocket.connect(path: path) else { return false }
         connection.withLock { $0 = Connection(descriptor: descriptor) }
-        poke()
+        pokes.poke()
         return true
     }
 
@@ -76,7 +69,7 @@ final class QueueLink: Sendable {
             connection.outbox += bytes[sent...]
             return true
         }
-        if isLeft { poke() }
+        if isLeft { pokes.poke() }
     }
 
     /// The link thread then finds the end and says `disconnected`.
@@ -107,12 +100,6 @@ final class QueueLink: Sendable {
         }
     }
 
-    private func poke() {
-        var byte: UInt8 = 0
-        // A full pipe wakes as well as another byte.
-        _ = write(pokeWriter, &byte, 1)
-    }
-
     // MARK: the link thread's side
 
     /// Reads and writes until the process ends.
@@ -125,7 +112,7 @@ final class QueueLink: Sendable {
                 ($0.descriptor, !$0.outbox.isEmpty)
             }
             var waits = [
-                pollfd(fd: pokeReader, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: pokes.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(
                     fd: supervisorIsThere ? supervisor.descriptor : -1, events: Int16(POLLIN),
                     revents: 0),
@@ -135,7 +122,7 @@ final class QueueLink: Sendable {
             ]
             guard poll(&waits, nfds_t(waits.count), -1) > 0 else { continue }
             var found: [Inbound] = []
-            if waits[0].revents != 0 { drainPokes(&room) }
+            if waits[0].revents != 0 { pokes.drain() }
             if waits[1].revents != 0 {
                 found += orders(from: supervisor)
                 if case .supervisorGone? = found.last { supervisorIsThere = false }
@@ -148,10 +135,6 @@ final class QueueLink: Sendable {
             inbox.withLock { $0 += found }
             waker.wake()
         }
-    }
-
-    private func drainPokes(_ room: inout [UInt8]) {
-        while read(pokeReader, &room, room.count) > 0 {}
     }
 
     private func orders(from supervisor: SupervisorLink) -> [Inbound] {

@@ -30,7 +30,7 @@ final class StreamRun: LongCall {
         do throws(CallError) {
             call = try StreamingCall(
                 channel: order.channel, path: order.order.path, metadata: order.metadata(),
-                deadlineNanoseconds: order.deadlineNanoseconds
+                deadlineNanoseconds: order.order.deadlineNanoseconds
             ) { [self] in finish($0) }
         } catch {
             return order.onEnd(CallOutcome(order.order.ticket, error))

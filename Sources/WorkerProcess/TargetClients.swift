@@ -6,6 +6,7 @@ import Credentials
 import GRPCClient
 import Kernel
 import Settings
+import TargetChannel
 import WireFormat
 
 /// The clients of one worker, in the order of the settings' targets.
@@ -35,9 +36,6 @@ final class TargetClients {
     private let board: TokenBoard
     private var onChange: ((TargetState) -> Void)?
 
-    /// A PEM file larger than this is none.
-    private static let pemBytesMax = 1 << 20
-
     /// Builds all clients; one that cannot be built stays as a target that is never ready, with the
     /// reason, so that the others serve.
     init(settings: Settings, queue: CompletionQueue, userAgent: String, board: TokenBoard) {
@@ -56,7 +54,7 @@ final class TargetClients {
             let token = target.credentials.hasToken ? CallToken(standing: .none) : nil
             clients.append(
                 Client(
-                    channel: channel, metadata: Self.metadata(of: target), state: state,
+                    channel: channel, metadata: target.metadataFields, state: state,
                     token: token))
         }
     }
@@ -121,52 +119,23 @@ final class TargetClients {
         fields += own.filter { !given.contains($0.name) }
     }
 
-    private static func metadata(of target: Settings.Target) -> [MetadataField] {
-        target.metadata.map { MetadataField($0.name, $0.value) }
-    }
-
     private static func build(
         _ target: Settings.Target, _ settings: Settings, _ queue: CompletionQueue,
         _ userAgent: String
     ) throws(ClientFailure) -> Channel {
-        var options = ChannelOptions()
-        options.credentials = try credentials(of: target)
-        options.authority = target.authority
+        var options: ChannelOptions
+        do throws(FileFault) {
+            options = try ChannelOptions(of: target, userAgent: userAgent)
+        } catch {
+            throw ClientFailure(reason: "\(error)")
+        }
         options.receiveBytesMax = Int32(clamping: settings.listen.maxResponseBytes)
         options.serviceConfig = target.channelServiceConfig
-        options.userAgent = userAgent
         do throws(ChannelError) {
             return try Channel(target: target.address, options: options, queue: queue)
         } catch {
             throw ClientFailure(
                 reason: "gRPC takes neither this address nor these options; the log has its words")
-        }
-    }
-
-    private static func credentials(
-        of target: Settings.Target
-    ) throws(ClientFailure) -> ChannelCredentials {
-        switch target.credentials {
-        case .insecure:
-            return .insecure
-        case .tls, .google, .serviceAccount, .tokenFile, .external, .credential:
-            var tls = ClientTLS()
-            if !target.caPath.isEmpty { tls.roots = try pem(target.caPath) }
-            if !target.certificatePath.isEmpty {
-                tls.identity = TLSIdentity(
-                    certificateChain: try pem(target.certificatePath),
-                    privateKey: try pem(target.keyPath))
-            }
-            return .tls(tls)
-        }
-    }
-
-    private static func pem(_ path: String) throws(ClientFailure) -> String {
-        do throws(SystemError) {
-            let bytes = try WholeFile.read(path, limit: pemBytesMax)
-            return String(decoding: bytes, as: UTF8.self)
-        } catch {
-            throw ClientFailure(reason: "\(error)")
         }
     }
 }

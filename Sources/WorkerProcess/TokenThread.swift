@@ -12,6 +12,7 @@ import Kernel
 import Ops
 import Settings
 import Synchronization
+import TargetChannel
 import TokenExchange
 
 final class TokenThread: Sendable {
@@ -33,23 +34,15 @@ final class TokenThread: Sendable {
     private let board: TokenBoard
     private let log: Log
     private let results = Mutex<[Result]>([])
-    private let pokeReader: CInt
-    private let pokeWriter: CInt
+    private let pokes: SelfPipe
 
     /// Files are looked at this often, as is a wall clock that was set.
     private static let lookMilliseconds: UInt64 = 1_000
-    private static let pemBytesMax = 1 << 20
 
     private init(board: TokenBoard, log: Log) throws(SystemError) {
         self.board = board
         self.log = log
-        var ends: [CInt] = [-1, -1]
-        try check("pipe") { pipe(&ends) }
-        (pokeReader, pokeWriter) = (ends[0], ends[1])
-        for end in ends {
-            try Descriptors.setNonblocking(end, true)
-            try Descriptors.setCloseOnExec(end, true)
-        }
+        pokes = try SelfPipe()
     }
 
     /// Starts it if a target needs tokens.
@@ -82,11 +75,10 @@ final class TokenThread: Sendable {
     private func wait(until due: UInt64?) {
         let now = Clock.monotonicNanoseconds()
         let end = min(due ?? .max, now + Self.lookMilliseconds * 1_000_000)
-        var wait = pollfd(fd: pokeReader, events: Int16(POLLIN), revents: 0)
+        var wait = pollfd(fd: pokes.descriptor, events: Int16(POLLIN), revents: 0)
         let milliseconds = end > now ? (end - now + 999_999) / 1_000_000 : 0
         guard poll(&wait, 1, CInt(clamping: milliseconds)) > 0 else { return }
-        var room = [UInt8](repeating: 0, count: 64)
-        while Glibc.read(pokeReader, &room, room.count) > 0 {}
+        pokes.drain()
     }
 
     private func takeResults() -> [Result] {
@@ -166,9 +158,9 @@ final class TokenThread: Sendable {
     }
 
     private func prepare(_ seat: inout Seat) throws(TokenFailure) -> Prepared {
-        let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
         guard
-            let credential = try TargetCredential(seat.settings, environment: environment)
+            let credential = try TargetCredential(
+                seat.settings, environment: ProcessEnvironment.value(of:))
         else { throw TokenFailure("the target has no credentials of its own") }
         let resolved: TargetCredential.Resolved
         switch credential.source {
@@ -209,29 +201,25 @@ final class TokenThread: Sendable {
         _ places: [DefaultCredentials.Place], _ credential: TargetCredential,
         _ seat: inout Seat
     ) throws(TokenFailure) -> TargetCredential.Resolved {
-        for place in places {
-            switch place {
-            case .named(let path): return try resolve(path, nil, credential, &seat)
-            case .wellKnown(let path):
-                // Should it come to be, it counts from then on.
-                seat.stamps[path] = FileStamp(path: path)
-                guard access(path, F_OK) == 0 else { continue }
-                return try resolve(path, nil, credential, &seat)
-            case .metadataServer(let host):
-                do throws(KeyFault) {
-                    return try credential.resolve(metadataServer: host)
-                } catch {
-                    throw TokenFailure("\(error.what); \(error.wanted)")
-                }
+        // Should one come to be, it counts from then on.
+        for case .wellKnown(let path) in places { seat.stamps[path] = FileStamp(path: path) }
+        switch places.first(where: \.isThere) {
+        case .named(let path)?, .wellKnown(let path)?:
+            return try resolve(path, nil, credential, &seat)
+        case .metadataServer(let host)?:
+            do throws(KeyFault) {
+                return try credential.resolve(metadataServer: host)
+            } catch {
+                throw TokenFailure("\(error.what); \(error.wanted)")
             }
+        case nil: throw TokenFailure(DefaultCredentials.nowhere)
         }
-        throw TokenFailure(DefaultCredentials.nowhere)
     }
 
     /// What vouches for the target vouches for its token endpoint as well, beside the system's.
     private func roots(_ target: Settings.Target) throws(TokenFailure) -> String? {
         guard !target.caPath.isEmpty else { return nil }
-        let bytes = try CredentialFile.read(target.caPath, bytesMax: Self.pemBytesMax)
+        let bytes = try CredentialFile.read(target.caPath, bytesMax: PEMFile.bytesMax)
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -247,9 +235,7 @@ final class TokenThread: Sendable {
                 event = .failed(error)
             }
             results.withLock { $0.append(Result(seat: index, event: event)) }
-            var byte: UInt8 = 0
-            // A full pipe wakes as well as another byte.
-            _ = write(pokeWriter, &byte, 1)
+            pokes.poke()
         }
     }
 }

@@ -32,7 +32,7 @@ package func runWorker(_ context: consuming ChildContext) -> Int32 {
     let queue = CompletionQueue(runtime: Runtime())
     let board = TokenBoard(waker: queue.waker)
     let clients = TargetClients(
-        settings: settings, queue: queue, userAgent: "prong/\(Version.text)", board: board)
+        settings: settings, queue: queue, userAgent: Version.userAgent, board: board)
     for (target, state) in zip(settings.targets, clients.states)
     where state.connectivity == .shutdown {
         log.error("target \(target.name) has no client: \(state.reason); its jobs wait")

@@ -302,12 +302,7 @@ package struct WorkerState: Equatable, Sendable {
                 continue
             }
             calls[end.number] = nil
-            guard !call.isAbandoned else {
-                abandonedCount -= 1
-                continue
-            }
-            numberOfTicket[call.ticket] = nil
-            if !endedByCut { told.append(end.outcome) }
+            if letGo(call), !endedByCut { told.append(end.outcome) }
         }
         if link == .up { send(told) }
     }
@@ -321,15 +316,20 @@ package struct WorkerState: Equatable, Sendable {
                 preconditionFailure("a call that is not running was not started")
             }
             inFlight -= 1
-            guard !call.isAbandoned else {
-                abandonedCount -= 1
-                continue
-            }
-            numberOfTicket[call.ticket] = nil
-            tickets.append(call.ticket)
+            if letGo(call) { tickets.append(call.ticket) }
         }
         // Without the link nothing need be said: the hello will not name them.
         if link == .up, !tickets.isEmpty { effects.append(.send(.notStarted(tickets))) }
+    }
+
+    /// Of a call that is no more; false: nobody waits for it.
+    private mutating func letGo(_ call: Call) -> Bool {
+        guard !call.isAbandoned else {
+            abandonedCount -= 1
+            return false
+        }
+        numberOfTicket[call.ticket] = nil
+        return true
     }
 
     private mutating func note(_ state: TargetState) {

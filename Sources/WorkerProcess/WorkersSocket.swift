@@ -1,4 +1,4 @@
-// The system calls of the connection to workers.sock, and reading a file whole. Never blocks.
+// The system calls of the connection to workers.sock. Never blocks.
 
 import Glibc
 import Kernel
@@ -6,27 +6,8 @@ import Kernel
 enum WorkersSocket {
     /// A connected, non-blocking socket; nil if nobody listens or the backlog is full.
     static func connect(path: String) -> CInt? {
-        let bytes = Array(path.utf8)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard bytes.count <= UnixSocket.pathBytesMax else { return nil }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let kind =
-            CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
-            | CInt(SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else { return nil }
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, length)
-            }
-        }
-        guard result == 0 else {
-            close(descriptor)
-            return nil
-        }
-        return descriptor
+        guard let socket = try? UnixSocket.connect(path: path) else { return nil }
+        return socket.release()
     }
 
     /// How many bytes the socket took; a broken one takes none, and its reader finds that out.
@@ -38,22 +19,6 @@ enum WorkersSocket {
             }
             if count < 0 && errno == EINTR { continue }
             return max(0, count)
-        }
-    }
-}
-
-enum WholeFile {
-    /// At most `limit` bytes; a longer file is an error (EFBIG).
-    static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-        let file = try FileDescriptor.open(path, O_RDONLY)
-        let number = file.number
-        var bytes: [UInt8] = []
-        var room = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = try check("read \(path)") { Glibc.read(number, &room, room.count) }
-            if count == 0 { return bytes }
-            bytes += room[..<count]
-            guard bytes.count <= limit else { throw SystemError("read \(path)", errno: EFBIG) }
         }
     }
 }

@@ -46,10 +46,13 @@ let package = Package(
             name: "TokenExchange", dependencies: ["CTLS", "Credentials", "Settings", "Kernel"],
             swiftSettings: instrumented),
         .target(
+            name: "TargetChannel", dependencies: ["GRPCClient", "Settings", "Kernel"],
+            swiftSettings: instrumented),
+        .target(
             name: "LoaderProcess",
             dependencies: [
                 "CTOML", "Settings", "Schema", "GoogleAPI", "ServerReflection", "Credentials",
-                "TokenExchange", "WireFormat", "GRPCClient", "Kernel", "Ops",
+                "TokenExchange", "TargetChannel", "WireFormat", "GRPCClient", "Kernel", "Ops",
             ],
             swiftSettings: instrumented),
         .target(

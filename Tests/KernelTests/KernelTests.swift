@@ -28,6 +28,68 @@ import Testing
     }
 }
 
+@Suite struct WholeFileTests {
+    @Test func `a file is read up to its last byte, and one longer than allowed is not`() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path("a")
+        let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
+        try FileDescriptor.open(path, O_RDWR | O_CREAT).writeAll(bytes)
+        #expect(try WholeFile.read(path, bytesMax: bytes.count) == bytes)
+        let fault = #expect(throws: FileFault.self) { try WholeFile.read(path, bytesMax: 99_999) }
+        #expect(fault?.what == "the file is longer than 99999 bytes")
+    }
+
+    @Test func `what is no file is refused at once, a FIFO without a writer too`() throws {
+        let folder = try ScratchFolder()
+        let fifo = folder.path("fifo")
+        #expect(mkfifo(fifo, 0o600) == 0)
+        for path in [fifo, folder.root, "/dev/zero"] {
+            let fault = #expect(throws: FileFault.self) { try WholeFile.read(path, bytesMax: 9) }
+            #expect(fault == .notAFile(path))
+            #expect(fault?.description == "\(path): this is not a regular file")
+        }
+    }
+
+    @Test func `a file that is not there is told from one that may not be read`() throws {
+        let fault = #expect(throws: FileFault.self) {
+            try WholeFile.read("/no/such/file", bytesMax: 9)
+        }
+        #expect(fault?.isMissing == true)
+        #expect(fault?.isPermission == false)
+        #expect(fault?.what == "no such file or directory")
+        #expect(fault?.description == "open /no/such/file: no such file or directory")
+        #expect(FileFault.failed(SystemError("open", errno: EACCES)).isPermission)
+    }
+}
+
+@Suite struct SelfPipeTests {
+    private func isReadable(_ descriptor: CInt) -> Bool {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&wait, 1, 0) == 1
+    }
+
+    @Test func `a poke wakes its reader until it is drained`() throws {
+        let pipe = try SelfPipe()
+        #expect(!isReadable(pipe.descriptor))
+        pipe.poke()
+        pipe.poke()
+        #expect(isReadable(pipe.descriptor))
+        pipe.drain()
+        #expect(!isReadable(pipe.descriptor))
+        pipe.poke()
+        #expect(isReadable(pipe.descriptor))
+    }
+
+    @Test func `pokes that nobody takes neither block nor get lost`() throws {
+        let pipe = try SelfPipe()
+        // more than a pipe of Linux holds (pipe(7))
+        for _ in 0..<100_000 { pipe.poke() }
+        #expect(isReadable(pipe.descriptor))
+        pipe.drain()
+        #expect(!isReadable(pipe.descriptor))
+    }
+}
+
 @Suite struct UnixSocketTests {
     @Test func `a listener has its mode and is seen as served`() throws {
         let folder = try ScratchFolder()
@@ -43,6 +105,17 @@ import Testing
         }
         // The socket file stays behind its listener: nobody serves it.
         #expect(try !UnixSocket.isServed(path: path))
+    }
+
+    @Test func `a connection is made where somebody listens, else the error says why`() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path("a.sock")
+        let listener = try UnixSocket.listen(path: path, mode: 0o600, group: nil)
+        #expect(try UnixSocket.connect(path: path).number != listener.number)
+        let error = #expect(throws: SystemError.self) {
+            _ = try UnixSocket.connect(path: folder.path("b.sock")).number
+        }
+        #expect(error?.errno == ENOENT)
     }
 
     @Test func `a path that does not fit is an error`() {

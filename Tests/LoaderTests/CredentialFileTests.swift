@@ -12,28 +12,17 @@ import WireFormat
     private func request(
         _ lines: String, _ environment: [String: String] = [:]
     ) -> LoadRequest {
-        let path = folder.write(
-            "prong.toml",
+        let configuration = folder.configuration(
             """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
             [targets.t]
             address = "127.0.0.1:1"
             descriptors = ["t.binpb"]
             \(lines)
             """)
-        return LoadRequest(
-            configPath: path, environment: { environment[$0] }, uid: 0, makesDirectories: false)
+        return loadRequest(configuration, environment)
     }
 
-    private func lines(_ request: LoadRequest) -> [String] {
-        do throws(LoadFailure) {
-            _ = try load(request)
-            return []
-        } catch {
-            return error.lines
-        }
-    }
+    private func lines(_ request: LoadRequest) -> [String] { loadFailure(request)?.lines ?? [] }
 
     @Test func `scopes and host come from the offered services, paths become absolute`() throws {
         folder.write(

@@ -14,26 +14,17 @@ import WireFormat
         folder.write(
             "t.binpb", host.map { smallDescriptorSet(host: $0, scopes: "") } ?? smallDescriptorSet()
         )
-        let path = folder.write(
-            "prong.toml",
+        let configuration = folder.configuration(
             """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
             [targets.t]
             descriptors = ["t.binpb"]
             \(lines)
             """)
-        return LoadRequest(
-            configPath: path, environment: { environment[$0] }, uid: 0, makesDirectories: false)
+        return loadRequest(configuration, environment)
     }
 
     private func refusal(_ request: LoadRequest) -> String {
-        do throws(LoadFailure) {
-            _ = try load(request)
-            return ""
-        } catch {
-            return error.lines.joined(separator: "\n")
-        }
+        loadFailure(request)?.lines.joined(separator: "\n") ?? ""
     }
 
     @Test func `the API's own host is where a target is that names none`() throws {
@@ -53,17 +44,8 @@ import WireFormat
     }
 
     @Test func `descriptors that cannot be read are complained about once`() {
-        let path = folder.write(
-            "prong.toml",
-            """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
-            [targets.t]
-            descriptors = ["gone.binpb"]
-            """)
-        let text = refusal(
-            LoadRequest(
-                configPath: path, environment: { _ in nil }, uid: 0, makesDirectories: false))
+        let path = folder.configuration("[targets.t]\ndescriptors = [\"gone.binpb\"]")
+        let text = refusal(loadRequest(path))
         #expect(text.contains("gone.binpb"))
         #expect(!text.contains("needs an address"))
     }

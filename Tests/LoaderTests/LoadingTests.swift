@@ -10,34 +10,8 @@ import WireFormat
 @Suite struct LoadingTests {
     private let folder = ScratchFolder()
 
-    /// A configuration in the folder, with socket and store there.
-    private func configuration(_ lines: String, places: Bool = true) -> String {
-        let where_ = """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
-
-            """
-        return folder.write("prong.toml", (places ? where_ : "") + lines)
-    }
-
-    private func request(
-        _ path: String?, _ environment: [String: String] = [:], uid: UInt32 = 0, makes: Bool = false
-    ) -> LoadRequest {
-        LoadRequest(
-            configPath: path, environment: { environment[$0] }, uid: uid, makesDirectories: makes)
-    }
-
-    private func failure(_ request: LoadRequest) -> LoadFailure? {
-        do throws(LoadFailure) {
-            _ = try load(request)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     private func failure(_ lines: String) -> LoadFailure? {
-        failure(request(configuration(lines)))
+        loadFailure(loadRequest(folder.configuration(lines)))
     }
 
     private let targetLines = """
@@ -56,10 +30,10 @@ import WireFormat
              "timeout": "20s", "retryPolicy": {"initialBackoff": "0.1s", "maxBackoff": "60s",
              "backoffMultiplier": 1.3, "retryableStatusCodes": ["UNAVAILABLE", 4]}}]}
             """)
-        let path = configuration(
+        let path = folder.configuration(
             targetLines + "service_config = \"t.json\"\nservices = [\"t.S\"]\n"
                 + "[targets.u]\naddress = \"b:2\"\ndescriptors = [\"t.binpb\"]\n")
-        let bytes = try makeBundle(try load(request(path)))
+        let bytes = try makeBundle(try load(loadRequest(path)))
         let file = try MemoryFile.sealed(name: "test", bytes: bytes)
         #expect(MemoryFile.isSealed(file.number))
         let read = try MemoryFile.read(file.number)
@@ -81,20 +55,22 @@ import WireFormat
     }
 
     @Test func `the environment names the configuration where the command line does not`() throws {
-        let path = configuration("workers = 9")
-        #expect(try load(request(nil, ["PRONG_CONFIG": path])).settings.workers == 9)
+        let path = folder.configuration("workers = 9")
+        #expect(try load(loadRequest(nil, ["PRONG_CONFIG": path])).settings.workers == 9)
     }
 
     @Test func `a missing configuration is said with its name`() {
-        let found = failure(request("/nowhere/prong.toml"))
+        let found = loadFailure(loadRequest("/nowhere/prong.toml"))
         #expect(found?.exitCode == 78)
         #expect(found?.lines.first?.hasPrefix("/nowhere/prong.toml: ") == true)
-        #expect(failure(request(folder.path))?.lines.first?.contains("not a regular file") == true)
+        #expect(
+            loadFailure(loadRequest(folder.path))?.lines.first?.contains("not a regular file")
+                == true)
     }
 
     @Test func `errors name the file`() {
-        let path = configuration("workers = 0")
-        let found = failure(request(path))
+        let path = folder.configuration("workers = 0")
+        let found = loadFailure(loadRequest(path))
         #expect(found?.exitCode == 78)
         #expect(found?.lines.first?.hasPrefix("\(path):3:1: workers: ") == true, "\(found as Any)")
     }
@@ -168,7 +144,7 @@ import WireFormat
     @Test func `a missing directory has the exit code of what it was for`() {
         func exitCode(_ socket: String, _ store: String) -> Int32? {
             let lines = "listen.socket = \"\(socket)\"\nstore.path = \"\(store)\"\n"
-            return failure(request(configuration(lines, places: false)))?.exitCode
+            return loadFailure(loadRequest(folder.write("prong.toml", lines)))?.exitCode
         }
         let path = folder.path
         #expect(exitCode("\(path)/no/prong.sock", "\(path)/prong.db") == 69)
@@ -257,7 +233,7 @@ import WireFormat
             service_config = "none.json"
             """
         let path = folder.write("all.toml", text.replacing("FOLDER", with: folder.path))
-        let found = try #require(failure(request(path)))
+        let found = try #require(loadFailure(loadRequest(path)))
         #expect(found.exitCode == 78)
         for line in [2, 3, 7, 10, 11, 13, 14, 15] {
             let count = found.lines.count { $0.hasPrefix("\(path):\(line):") }
@@ -274,7 +250,7 @@ import WireFormat
         let environment = [
             "XDG_RUNTIME_DIR": folder.path + "/no", "XDG_STATE_HOME": folder.path + "/no",
         ]
-        let found = failure(request(path, environment, uid: 1000, makes: true))
+        let found = loadFailure(loadRequest(path, environment, uid: 1000, makes: true))
         #expect(found?.exitCode == 78)
         #expect(found?.lines.count == 2, "\(found as Any)")
         #expect(found?.lines.first?.hasPrefix("\(path):2:") == true, "\(found as Any)")
@@ -304,7 +280,7 @@ import WireFormat
         folder.write("t.binpb", smallDescriptorSet())
         let path = folder.write(
             "placed.toml", text.replacing("FOLDER", with: folder.path))
-        let found = try #require(failure(request(path)))
+        let found = try #require(loadFailure(loadRequest(path)))
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let line = try #require(lines.firstIndex { $0.hasPrefix(start) }) + 1
         #expect(found.exitCode == exitCode)
@@ -318,9 +294,9 @@ import WireFormat
             "XDG_RUNTIME_DIR": folder.path + "/run", "XDG_STATE_HOME": folder.path + "/state",
         ]
         let empty = folder.write("empty.toml", "")
-        #expect(failure(request(empty, environment, uid: 1000)) == nil)
+        #expect(loadFailure(loadRequest(empty, environment, uid: 1000)) == nil)
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/run"))
-        let made = try load(request(empty, environment, uid: 1000, makes: true))
+        let made = try load(loadRequest(empty, environment, uid: 1000, makes: true))
         #expect(made.settings.listen.socketPath == folder.path + "/run/prong/prong.sock")
         for made in ["/run/prong", "/state/prong"] {
             let facts = try FileManager.default.attributesOfItem(atPath: folder.path + made)
@@ -329,7 +305,8 @@ import WireFormat
     }
 
     @Test func `an ordinary user without a runtime directory is told so`() {
-        let found = failure(request(folder.write("e.toml", ""), ["HOME": "/x"], uid: 1000))
+        let found = loadFailure(
+            loadRequest(folder.write("e.toml", ""), ["HOME": "/x"], uid: 1000))
         #expect(found?.exitCode == 78)
         #expect(found?.lines.first?.contains("XDG_RUNTIME_DIR is not set") == true)
     }
@@ -337,7 +314,7 @@ import WireFormat
     @Test func `a group must exist`() throws {
         #expect(
             failure("listen.group = \"no-such-group\"")?.lines.first?.contains("no group") == true)
-        let path = configuration("listen.group = \"\(getegid())\"")
-        #expect(try load(request(path)).settings.listen.groupId == getegid())
+        let path = folder.configuration("listen.group = \"\(getegid())\"")
+        #expect(try load(loadRequest(path)).settings.listen.groupId == getegid())
     }
 }

@@ -13,11 +13,8 @@ import Testing
 
     /// A target at a socket that nobody listens on.
     private func configuration(_ lines: String = "") -> String {
-        folder.write(
-            "prong.toml",
+        folder.configuration(
             """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
             [targets.t]
             address = "unix:\(folder.path)/nobody"
             credentials = "insecure"
@@ -26,13 +23,8 @@ import Testing
             """)
     }
 
-    private func request(_ path: String, writes: Bool = true) -> LoadRequest {
-        LoadRequest(
-            configPath: path, environment: { _ in nil }, uid: 0, makesDirectories: writes)
-    }
-
     private func bundle(_ lines: String = "") throws -> (Bundle, [LoadNotice]) {
-        let loaded = try load(request(configuration(lines)))
+        let loaded = try load(loadRequest(configuration(lines), makes: true))
         return (try Bundle.decode(try makeBundle(loaded)), loaded.notices)
     }
 
@@ -96,14 +88,14 @@ import Testing
     }
 
     @Test func `a check writes no cache and does not fail for a target that is down`() throws {
-        let loaded = try load(request(configuration(), writes: false))
+        let loaded = try load(loadRequest(configuration()))
         #expect(loaded.notices.count == 1)
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/prong.db.descriptors"))
     }
 
     @Test func `loading again reads no configuration and keeps what is known`() throws {
         try cache(smallDescriptorSet())
-        let first = try makeBundle(try load(request(configuration())))
+        let first = try makeBundle(try load(loadRequest(configuration(), makes: true)))
         try FileManager.default.removeItem(atPath: cachePath)
         folder.write("prong.toml", "this is no configuration")
         let again = try loadAgain(first)
@@ -115,14 +107,7 @@ import Testing
     }
 
     @Test func `a target without descriptors and without reflection is refused`() throws {
-        let path = folder.write(
-            "prong.toml",
-            """
-            listen.socket = "\(folder.path)/prong.sock"
-            store.path = "\(folder.path)/prong.db"
-            [targets.t]
-            address = "b:2"
-            """)
-        #expect(throws: LoadFailure.self) { try load(request(path)) }
+        let path = folder.configuration("[targets.t]\naddress = \"b:2\"")
+        #expect(throws: LoadFailure.self) { try load(loadRequest(path, makes: true)) }
     }
 }

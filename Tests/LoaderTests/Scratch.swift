@@ -1,6 +1,8 @@
-// A folder of its own for a test, and the smallest descriptor set with a service.
+// A folder of its own for a test, a configuration in it and what loading that comes to, and the
+// smallest descriptor set with a service.
 
 import Foundation
+import LoaderProcess
 
 /// Removed with its content when the last owner lets go.
 final class ScratchFolder {
@@ -22,6 +24,34 @@ final class ScratchFolder {
 
     @discardableResult
     func write(_ name: String, _ text: String) -> String { write(name, Array(text.utf8)) }
+
+    /// `prong.toml`, with socket and store in the folder: `lines` begin with its third.
+    func configuration(_ lines: String) -> String {
+        write(
+            "prong.toml",
+            """
+            listen.socket = "\(path)/prong.sock"
+            store.path = "\(path)/prong.db"
+
+            """ + lines)
+    }
+}
+
+func loadRequest(
+    _ path: String?, _ environment: [String: String] = [:], uid: UInt32 = 0, makes: Bool = false
+) -> LoadRequest {
+    LoadRequest(
+        configPath: path, environment: { environment[$0] }, uid: uid, makesDirectories: makes)
+}
+
+/// Why it cannot be loaded; nil if it can.
+func loadFailure(_ request: LoadRequest) -> LoadFailure? {
+    do throws(LoadFailure) {
+        _ = try load(request)
+        return nil
+    } catch {
+        return error
+    }
 }
 
 /// A FileDescriptorSet with message t.M and service t.S with one method; with `host` and `scopes`

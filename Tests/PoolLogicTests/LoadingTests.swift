@@ -150,4 +150,30 @@ import Testing
         driver.send(.exited(key, .exited(code: 0)))
         #expect(driver.effects.contains(.adoptBundle(key)))
     }
+
+    @Test func `HUP forks a loader, and while one runs another one after it`() {
+        var driver = PoolDriver.running()
+        driver.send(.signal(.hangUp))
+        #expect(driver.forks.count == 1)
+        driver.send(.signal(.hangUp))
+        driver.send(.signal(.hangUp))
+        #expect(driver.forks.count == 1)
+        let first = loader(driver)
+        driver.send(.bundle(first))
+        driver.send(.exited(first, .exited(code: 0)))
+        driver.pass(milliseconds: 10_000)
+        #expect(driver.forks.count == 2)
+        let second = loader(driver)
+        driver.send(.bundle(second))
+        driver.send(.exited(second, .exited(code: 0)))
+        driver.pass(milliseconds: 10_000)
+        #expect(driver.forks.count == 2)
+    }
+
+    @Test func `HUP while prongd stops forks nothing`() {
+        var driver = PoolDriver.running()
+        driver.send(.signal(.terminate))
+        driver.send(.signal(.hangUp))
+        #expect(driver.forks.isEmpty)
+    }
 }

@@ -1,5 +1,6 @@
 // When the queue asks for another loader: at once for a target that is there, then later and later.
 
+import Settings
 import Testing
 
 @testable import QueueProcess
@@ -48,5 +49,36 @@ import Testing
         let times = asked(
             until: 12_000, stale: { _ in [0, 1] }, isReady: { $0 == 0 || $1 >= 7000 })
         #expect(times == [0, 5000, 7000])
+    }
+
+    // MARK: who is asked
+
+    private func learned(
+        _ state: Bundle.Learned.State = .fresh, at milliseconds: Int64 = 1
+    ) -> Bundle.Learned {
+        Bundle.Learned(target: 0, state: state, atMilliseconds: milliseconds, reason: "")
+    }
+
+    @Test func `a target that told is not asked when it is connected to for the first time`() {
+        var refresh = DescriptorRefresh()
+        for isReady in [false, false, true, true] { refresh.note(learned(), isReady: isReady) }
+        #expect(!refresh.isStale(learned()))
+    }
+
+    @Test func `one that told and went away is asked until it has told again`() {
+        var refresh = DescriptorRefresh()
+        for isReady in [true, false, true] { refresh.note(learned(), isReady: isReady) }
+        #expect(refresh.isStale(learned()))
+        refresh.note(learned(at: 2), isReady: true)
+        #expect(!refresh.isStale(learned(at: 2)))
+        refresh.note(learned(at: 2), isReady: false)
+        #expect(refresh.isStale(learned(at: 2)))
+    }
+
+    @Test(arguments: [Bundle.Learned.State.missing, .cached])
+    func `one that has not told this prongd is asked`(state: Bundle.Learned.State) {
+        var refresh = DescriptorRefresh()
+        refresh.note(learned(state), isReady: true)
+        #expect(refresh.isStale(learned(state)))
     }
 }

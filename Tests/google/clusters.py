@@ -12,6 +12,7 @@ from google.cloud import container_v1, translate_v3
 from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+from support import Serving
 
 GKE = "google.container.v1.ClusterManager"
 TRANSLATION = "google.cloud.translation.v3.TranslationService"
@@ -35,7 +36,7 @@ def broken():
     return status
 
 
-class Clusters:
+class Clusters(Serving):
     """Behaviour by the first word of what is begun: `done-N` ends well with poll N, `fails-N` ends
     with an error, `vanishes` is not found, `passing` has a poll that fails in passing, `runs`
     never ends."""
@@ -54,13 +55,6 @@ class Clusters:
             grpc.method_handlers_generic_handler(service, methods)
             for service, methods in self.services().items()))
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
-
-    def __enter__(self):
-        self.server.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.stop(None).wait()
 
     def services(self):
         return {

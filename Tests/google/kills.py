@@ -16,6 +16,7 @@ from concurrent import futures
 
 from clusters import GKE, Clusters
 from support import Prongd, Scratch, until
+from targets import set_table
 
 PARENT = "projects/p-1/locations/europe-west1"
 CREATE = f"{GKE}/CreateCluster"
@@ -23,18 +24,6 @@ ENDED = ("succeeded", "failed", "cancelled", "expired", "unknown")
 # At once: each is a prongd of four processes, and mostly waits for its next poll.
 AT_ONCE = 8
 HOLD_SECONDS = 60
-
-
-def target(name, address, files, service, lines=""):
-    return f"""
-[targets.{name}]
-address = "{address}"
-descriptors = ["{files}.binpb"]
-service_config = "{files}.service_config.json"
-services = ["{service}"]
-credentials = "insecure"
-{lines}
-"""
 
 
 def create(kind):
@@ -68,7 +57,7 @@ class Scene:
         with contextlib.ExitStack() as stack:
             self.server = stack.enter_context(Clusters())
             self.faults = stack.enter_context(Scratch())
-            table = target("gke", self.server.address, f"{self.sets}/container", GKE)
+            table = set_table("gke", self.server.address, f"{self.sets}/container", GKE)
             self.prongd = stack.enter_context(Prongd(
                 self.programs, table, environment={"PRONG_FAULTS": self.faults.path}))
             self.stack = stack.pop_all()
@@ -182,12 +171,7 @@ class Kill:
 
     def with_the_call_in_the_server(self, scene):
         scene.server.on_begin = hold = Hold()
-        job = scene.submit("done-1")
-        hold.wait()
-        self.strike(scene)
-        hold.free.set()
-        self.finish(scene)
-        return job
+        return self.held(scene, hold)
 
     def waiting(self, scene):
         job = scene.submit("done-2")
@@ -197,6 +181,10 @@ class Kill:
 
     def with_a_poll_in_the_server(self, scene):
         scene.server.on_poll = hold = Hold()
+        return self.held(scene, hold)
+
+    def held(self, scene, hold):
+        """It strikes while `hold` keeps what came to the server."""
         job = scene.submit("done-1")
         hold.wait()
         self.strike(scene)

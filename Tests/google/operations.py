@@ -29,6 +29,7 @@ from google.rpc import error_details_pb2  # noqa: E402
 from clusters import GKE, TRANSLATION, Clusters  # noqa: E402
 import kills  # noqa: E402
 from support import Claims, Prongd, unpadded, until  # noqa: E402
+from targets import set_table  # noqa: E402
 
 PARENT = kills.PARENT
 CREATE = kills.CREATE
@@ -50,12 +51,12 @@ def make_sets(folder):
 
 def tables(address, sets):
     return "".join([
-        kills.target("gke", address, f"{sets}/container", GKE),
-        kills.target("gke-cancels", address, f"{sets}/container", GKE, "cancel_operation = true"),
-        kills.target("gke-short", address, f"{sets}/container", GKE, 'operation_timeout = "1s"'),
-        kills.target("translate", address, f"{sets}/translate", TRANSLATION),
-        kills.target("translate-cancels", address, f"{sets}/translate", TRANSLATION,
-                     "cancel_operation = true")])
+        set_table("gke", address, f"{sets}/container", GKE),
+        set_table("gke-cancels", address, f"{sets}/container", GKE, "cancel_operation = true"),
+        set_table("gke-short", address, f"{sets}/container", GKE, 'operation_timeout = "1s"'),
+        set_table("translate", address, f"{sets}/translate", TRANSLATION),
+        set_table("translate-cancels", address, f"{sets}/translate", TRANSLATION,
+                  "cancel_operation = true")])
 
 
 def encoded(name):

@@ -6,6 +6,7 @@ import dataclasses
 import queue
 
 import grpc
+from support import Serving
 
 # What gRPC tells as time left where the client set no deadline is far beyond this.
 NO_DEADLINE_SECONDS = 10_000_000
@@ -29,7 +30,7 @@ class Arrival:
         return " AND ".join(map(str, values)) if values else None
 
 
-class Recorder(grpc.GenericRpcHandler):
+class Recorder(Serving, grpc.GenericRpcHandler):
     def __init__(self):
         self.arrivals = queue.Queue()
         # The code that the next call ends with; only that one.
@@ -38,15 +39,7 @@ class Recorder(grpc.GenericRpcHandler):
             concurrent.futures.ThreadPoolExecutor(max_workers=8),
             options=[("grpc.max_receive_message_length", -1)])
         self.server.add_generic_rpc_handlers((self,))
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
-        self.address = f"127.0.0.1:{self.port}"
-
-    def __enter__(self):
-        self.server.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.stop(None).wait()
+        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
 
     def service(self, handler_call_details):
         """A stream of messages both ways is what every kind of call looks like on the wire."""

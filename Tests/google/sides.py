@@ -14,6 +14,7 @@ from gapicsets.clients import Client
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../peers"))
 
 from support import Prongd  # noqa: E402
+from targets import set_table  # noqa: E402
 
 
 # How a call can be given to prong: JSON, protobuf, and as a durable job.
@@ -47,22 +48,10 @@ class SocketConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def target_table(service, address, folder, name):
-    """One target for one service, as a user would write it who runs an emulator."""
-    return f"""
-[targets.{service.replace(".", "-")}]
-address = "{address}"
-descriptors = ["{folder}/{name}.binpb"]
-service_config = "{folder}/{name}.service_config.json"
-services = ["{service}"]
-credentials = "insecure"
-"""
-
-
 class ProngSide:
     def __init__(self, programs, address, folder, services):
         """`services`: full name -> the name of its set in `folder`."""
-        tables = [target_table(service, address, folder, name)
+        tables = [set_table(service.replace(".", "-"), address, f"{folder}/{name}", service)
                   for service, name in sorted(services.items())]
         self.prongd = Prongd(programs, "".join(tables))
         self.connection = None

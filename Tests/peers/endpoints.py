@@ -17,6 +17,7 @@ from concurrent import futures
 import grpc
 from google.api import client_pb2
 from google.protobuf import descriptor_pb2
+from support import Serving
 
 F = descriptor_pb2.FieldDescriptorProto
 HOST = "translate.googleapis.com"
@@ -47,7 +48,7 @@ def read(path):
         return file.read()
 
 
-class Translate:
+class Translate(Serving):
     """Echoes; `calls` holds the metadata of each call and when it came."""
 
     def __init__(self, certificate, key):
@@ -72,13 +73,6 @@ class Translate:
     def of(self, label):
         """The calls of one target, which its metadata name."""
         return [(when, entry) for when, entry in self.calls if entry.get("x-case") == label]
-
-    def __enter__(self):
-        self.server.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.stop(0)
 
 
 class Endpoint:

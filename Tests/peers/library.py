@@ -13,9 +13,7 @@ a stream of books and gives each back as it comes.
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 from concurrent import futures
 
 import grpc
@@ -28,7 +26,9 @@ from grpc_status import rpc_status
 sys.dont_write_bytecode = True
 
 import etcd_descriptors  # noqa: E402
-from support import Prongd, Running, Scratch, free_port, reaches, target_table, unpadded, until  # noqa: E402
+from support import (  # noqa: E402
+    Prongd, Running, Scratch, free_port, reaches, serve_until_terminated, target_table, unpadded,
+    until)
 
 SERVICE = "peers.v1.Library"
 F = descriptor_pb2.FieldDescriptorProto
@@ -140,11 +140,7 @@ def serve(port, descriptors):
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     server.add_generic_rpc_handlers((Library().handler(),))
     server.add_insecure_port(f"127.0.0.1:{port}")
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    server.start()
-    stopped.wait()
-    server.stop(0)
+    serve_until_terminated(server)
 
 
 def claims(check, programs):

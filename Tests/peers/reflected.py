@@ -17,7 +17,6 @@ import shutil
 import signal
 import socket
 import sys
-import threading
 import time
 from concurrent import futures
 
@@ -31,7 +30,8 @@ sys.dont_write_bytecode = True
 
 import library  # noqa: E402
 import tls  # noqa: E402
-from support import Prongd, Running, Scratch, free_port, reaches, until  # noqa: E402
+from support import (  # noqa: E402
+    Prongd, Running, Scratch, Serving, checked, free_port, reaches, serve_until_terminated, until)
 
 SERVICE = library.SERVICE
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -96,27 +96,16 @@ def serve(port, version, method, files):
     servicer = reflection.ReflectionServicer(
         [SERVICE, HEALTH, REFLECTION.format(version)], pool=types)
     reflecting(made, version, servicer.ServerReflectionInfo)
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    made.start()
-    stopped.wait()
-    made.stop(0)
+    serve_until_terminated(made)
 
 
-class Broken:
+class Broken(Serving):
     """A server whose reflection answers as the test wants; ended with the `with`."""
 
     def __init__(self, answer):
         self.port = free_port()
         self.server = server(self.port)
         reflecting(self.server, "v1", answer)
-
-    def __enter__(self):
-        self.server.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.stop(0)
 
 
 def never(_requests, context):
@@ -191,6 +180,7 @@ def claims(check, programs):
     over_tls(check, programs)
     cache(check, programs)
     comes_up_later(check, programs)
+    told_again(check, programs)
     broken_servers(check, programs)
     not_running(check, programs)
 
@@ -341,6 +331,30 @@ def comes_up_later(check, programs):
                     successors(check, prongd)
 
 
+def told_again(check, programs):
+    """What was learned is learned anew by HUP, and when the server comes back as another."""
+    with Scratch() as scratch:
+        port = free_port()
+        with Running(program(port), scratch.file("server.log")) as server:
+            until("the reflecting server listens", lambda: reaches(port))
+            with Prongd(programs, table("library", port)) as prongd:
+                until("its calls are made", lambda: prongd.call(LEND, {"title": "x"}).status == 200)
+                before = learned(prongd, "library")["at"]
+                prongd.running.process.send_signal(signal.SIGHUP)
+                until("it is asked again",
+                      lambda: learned(prongd, "library")["at"] > before, 30)
+                check("HUP has a server asked again, and its methods are still there",
+                      LEND in methods(prongd))
+                server.stop()
+                check("while it is away its methods stay known", LEND in methods(prongd))
+                with Running(program(port, "--method", "Renew"), scratch.file("other.log")):
+                    until("the method of the server's successor is learned",
+                          lambda: f"{SERVICE}/Renew" in methods(prongd), 60)
+                    renewed = prongd.call(f"{SERVICE}/Renew", {"title": "x"})
+                    check("a server that comes back with another method is asked again",
+                          renewed.status == 200, renewed)
+
+
 def unknown(check, prongd):
     refused = prongd.call(LEND, {"title": "x"})
     body = refused.json()
@@ -411,17 +425,12 @@ def not_running(check, programs):
     """`prongd --check` says what a target does not tell, and that the configuration is sound."""
     with Scratch() as scratch:
         port = free_port()
-        config = scratch.write("prong.toml", (
-            f'[listen]\nsocket = "{scratch.file("s")}"\n[store]\npath = "{scratch.file("d")}"\n'
-            + table("library", port)))
-        command = [os.path.join(programs, "prongd"), "--check", "--config", config]
-        log = scratch.file("check.log")
-        with Running(command, log) as running:
-            code = running.process.wait(60)
-            check("--check says which target could not be asked, and is content",
-                  code == 0 and "target library (127.0.0.1:" in running.text()
-                  and "the configuration is sound" in running.text(), running.text())
-        check("and keeps nothing", not os.path.exists(scratch.file("d.descriptors")))
+        ended = checked(programs, scratch, table("library", port))
+        said = ended.stdout + ended.stderr
+        check("--check says which target could not be asked, and is content",
+              ended.returncode == 0 and "target library (127.0.0.1:" in said
+              and "the configuration is sound" in said, ended)
+        check("and keeps nothing", not os.path.exists(scratch.file("check.db.descriptors")))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 
@@ -121,6 +122,25 @@ class Scratch:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+class Serving:
+    """Serves as long as its `with`: what has a grpcio server as `server`."""
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+
+
+def serve_until_terminated(server):
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    server.start()
+    stopped.wait()
+    server.stop(0)
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status = status
@@ -211,6 +231,19 @@ path = "{self.scratch.file("state/prong.db")}"
     def target(self, name):
         targets = self.ask("GET", "/v1/targets").json()["targets"]
         return next(target for target in targets if target["name"] == name)
+
+
+def checked(programs, scratch, targets, environment=None):
+    """What `prongd --check` says of these target tables."""
+    config = scratch.write("check.toml", f"""
+[listen]
+socket = "{scratch.file("check.sock")}"
+[store]
+path = "{scratch.file("check.db")}"
+{targets}""")
+    return subprocess.run(
+        [os.path.join(programs, "prongd"), "--config", config, "--check"],
+        capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
 def target_table(name, address, descriptors, lines="", credentials="insecure"):

@@ -4,7 +4,7 @@ and the example server."""
 import os
 import subprocess
 
-from support import Prongd, Running, Scratch, target_table, until
+from support import Prongd, Running, Scratch, checked, target_table, until
 
 SERVICE = "prong.example.v1.Example"
 
@@ -87,9 +87,11 @@ def claims(check, programs):
                       f'{own_ca}\ncert = "{stranger[0]}"\nkey = "{stranger[1]}"')])
             with Prongd(programs, targets) as prongd:
                 outcomes(check, prongd)
-        check("a key file that is not there is refused by name", *refused_key(
-            programs, scratch, table("good", server, f'{own_ca}\ncert = "{client[0]}"\n'
-                                     f'key = "{scratch.file("gone.key")}"')))
+        ended = checked(programs, scratch, table(
+            "good", server,
+            f'{own_ca}\ncert = "{client[0]}"\nkey = "{scratch.file("gone.key")}"'))
+        check("a key file that is not there is refused by name",
+              ended.returncode == 78 and "gone.key" in ended.stderr, ended)
 
 
 def outcomes(check, prongd):
@@ -112,16 +114,3 @@ def outcomes(check, prongd):
         check(f"the target with {why} is down", prongd.target(name)["state"] == "down",
               prongd.target(name))
     check("the others still answer", call("good").status == 200)
-
-
-def refused_key(programs, scratch, table):
-    config = scratch.write("prong.toml", f"""
-[listen]
-socket = "{scratch.file("prong.sock")}"
-[store]
-path = "{scratch.file("prong.db")}"
-{table}""")
-    ended = subprocess.run(
-        [os.path.join(programs, "prongd"), "--config", config, "--check"],
-        capture_output=True, text=True, timeout=30, check=False)
-    return ended.returncode == 78 and "gone.key" in ended.stderr, ended

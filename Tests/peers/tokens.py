@@ -3,14 +3,13 @@ loopback token endpoint, both with CAs of their own; and what happens when one o
 
 import json
 import os
-import subprocess
 import time
 import urllib.parse
 
 import amazon
 from endpoints import HOST, METHOD, Endpoint, Proxy, Translate, descriptors, verified
 from google.oauth2 import service_account
-from support import Prongd, Scratch, free_port, until
+from support import Prongd, Scratch, checked, free_port, until
 from tls import Authority, openssl
 
 EMAIL = "caller@project.iam.gserviceaccount.com"
@@ -397,17 +396,10 @@ def quiet(check, prongd, when, case):
 
 def check_says(check, programs, case):
     def said(credentials, environment=None, lines=""):
-        config = case.scratch.write("check.toml", f"""
-[listen]
-socket = "{case.scratch.file("check.sock")}"
-[store]
-path = "{case.scratch.file("check.db")}"
-{case.table("t", credentials, lines)}""")
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith(("GOOGLE_", "CLOUDSDK", "GCE_", "CREDENTIALS_", "AWS_"))}
-        return subprocess.run(
-            [os.path.join(programs, "prongd"), "--config", config, "--check"], check=False,
-            capture_output=True, text=True, timeout=30, env=clean | (environment or {}))
+        return checked(programs, case.scratch, case.table("t", credentials, lines),
+                       clean | (environment or {}))
 
     good = case.write("account.json", case.account())
     broken = case.write("broken.json", case.account(private_key="SECRET-KEY"))
