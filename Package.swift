@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: strict),
-        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: strict),
+        .target(name: "Credentials", dependencies: ["GoogleAPI", "Schema"], swiftSettings: strict),
 
         // libraries with IO
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),

@@ -21,7 +21,8 @@ package struct JSONWebToken: Equatable, Sendable {
     package static let lifetimeSeconds: Int64 = 3_600
 
     /// What a service account presents to an API itself: for that API alone where no scopes are
-    /// asked for, else with the scopes and no audience, as Google's clients do.
+    /// asked for, else with the scopes and no audience, as Google's clients do (in a universe that
+    /// has no endpoint for grants).
     package static func selfSigned(
         _ key: ServiceAccountKey, audience: String, scopes: [String], nowSeconds: Int64
     ) -> JSONWebToken {
@@ -31,12 +32,16 @@ package struct JSONWebToken: Equatable, Sendable {
             issuedAtSeconds: nowSeconds)
     }
 
+    /// What every grant names as its audience, whatever `token_uri` it is sent to: Google's clients
+    /// hold it fixed, and older key files name another address of the same endpoint.
+    static let grantAudience = "https://oauth2.googleapis.com/token"
+
     /// What it presents to the token endpoint (RFC 7523).
     package static func grant(
         _ key: ServiceAccountKey, scopes: [String], nowSeconds: Int64
     ) -> JSONWebToken {
         JSONWebToken(
-            keyId: key.keyId, issuer: key.email, subject: "", audience: key.tokenURL.text,
+            keyId: key.keyId, issuer: key.email, subject: "", audience: grantAudience,
             scope: scopes.joined(separator: " "), issuedAtSeconds: nowSeconds)
     }
 

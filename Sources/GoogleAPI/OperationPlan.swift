@@ -106,7 +106,7 @@ package final class OperationPlan: Sendable {
 
     /// The routing header's value for it, as the generated clients send it with every poll.
     package static func routing(name: String) -> String {
-        "name=\(FormEncoding.encode(name.utf8))"
+        "name=\(PercentEncoding.routing.encode(name))"
     }
 
     // MARK: reading

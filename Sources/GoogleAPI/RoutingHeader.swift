@@ -124,7 +124,8 @@ package struct RoutingPlan: Equatable, Sendable {
             }
         }
         guard !pairs.isEmpty else { return nil }
-        return pairs.map { "\(FormEncoding.encode($0.key.utf8))=\(FormEncoding.encode($0.value))" }
+        let encoding = PercentEncoding.routing
+        return pairs.map { "\(encoding.encode($0.key))=\(encoding.encode($0.value))" }
             .joined(separator: "&")
     }
 

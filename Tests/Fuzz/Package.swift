@@ -32,7 +32,9 @@ let package = Package(
         .target(name: "WireFormat", swiftSettings: instrumented),
         .target(name: "Schema", swiftSettings: instrumented),
         .target(name: "JobLogic", swiftSettings: instrumented),
-        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: instrumented),
+        .target(
+            name: "Credentials", dependencies: ["GoogleAPI", "Schema"],
+            swiftSettings: instrumented),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: instrumented),
         .target(name: "ServerReflection", dependencies: ["Schema"], swiftSettings: instrumented),
         .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: instrumented),

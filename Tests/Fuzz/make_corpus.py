@@ -136,7 +136,12 @@ KEY_FILES = [
     '{"type": "external_account", "audience": "a", "subject_token_type": "t", "client_id": "c",'
     ' "credential_source": {"url": "http://169.254.169.254/x", "headers": {"a": "b"},'
     ' "format": {"type": "json", "subject_token_field_name": "type"}},'
-    ' "service_account_impersonation": {"token_lifetime_seconds": 700}}']
+    ' "service_account_impersonation": {"token_lifetime_seconds": 700}}',
+    '{"type": "external_account", "audience": "a", "subject_token_type":'
+    ' "urn:ietf:params:aws:token-type:aws4_request", "credential_source": {"environment_id":'
+    ' "aws1", "region_url": "http://169.254.169.254/z", "url": "http://169.254.169.254/r",'
+    ' "imdsv2_session_token_url": "http://169.254.169.254/t", "regional_cred_verification_url":'
+    ' "https://sts.{region}.amazonaws.com/a?b=c"}}']
 ANSWERS = [
     'HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n{"access_token": "t", "expires_in": 3600}',
     'HTTP/1.1 200 OK\r\n\r\n{"accessToken": "t", "expireTime": "2030-01-01T00:00:00Z"}',
