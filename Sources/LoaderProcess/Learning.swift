@@ -43,8 +43,8 @@ struct Learning {
         }
     }
 
-    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not answer
-    /// now, the bundle's knowledge stays as it is.
+    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not
+    /// answer now, the bundle's knowledge stays as it is.
     mutating func learnAgain(_ bundle: Bundle) {
         for (one, answer) in zip(bundle.learned, fetch(bundle.learned.map(\.target))) {
             guard let reason = take(answer, of: one.target) else { continue }
