@@ -146,7 +146,10 @@ struct JobJSON {
 
     private func writeTimes(_ job: Job, to writer: inout JSONWriter) {
         writer.time("submittedAt", job.order.submittedAtMilliseconds)
-        writer.time("notBefore", job.progress.notBeforeMilliseconds)
+        // of a job that has ended: when its operation is told to stop, which is no time of the job
+        if !job.progress.state.hasEnded {
+            writer.time("notBefore", job.progress.notBeforeMilliseconds)
+        }
         if !job.progress.isExpiryLifted {
             writer.time("expiresAt", job.order.expiresAtMilliseconds)
         }

@@ -48,6 +48,7 @@ class Clusters:
         # Called with the call in the server, before it is answered; a test kills or waits there.
         self.on_begin = lambda: None
         self.on_poll = lambda: None
+        self.on_cancel = lambda: None
         self.lock = threading.Lock()
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
         self.server.add_generic_rpc_handlers(tuple(
@@ -126,6 +127,7 @@ class Clusters:
 
     def cancel(self, request, context):
         self.cancels.append(Asked(request.name, dict(context.invocation_metadata())))
+        self.on_cancel()
         return empty_pb2.Empty()
 
     # translation

@@ -183,6 +183,8 @@ class Seen:
                 return [cancel for cancel in self.server.cancels if cancel.name == name]
             if count:
                 until(f"CancelOperation of {name} arrives", told)
+                until("the job says so", lambda job=job: "was told to stop" in kills.shown(
+                    self.prongd, job, "cancelled")["error"]["message"])
             yield (f"CancelOperation reaches {target} {count} times", len(told()) == count
                    and all(cancel.metadata.get("x-goog-request-params") == encoded(name)
                            for cancel in told()), self.server.cancels)
