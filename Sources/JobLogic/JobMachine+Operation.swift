@@ -37,6 +37,11 @@ extension Job {
         noteAsked(random: random, now: now)
     }
 
+    mutating func putOperationOff(until milliseconds: Int64) throws(IllegalEvent) {
+        if !owesCancel { try checkWaiting() }
+        progress.notBeforeMilliseconds = milliseconds
+    }
+
     mutating func loseOperation(_ error: JobError, now: Moment) throws(IllegalEvent) {
         try checkWaiting()
         end(.failed, error: error, now: now)

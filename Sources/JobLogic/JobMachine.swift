@@ -32,6 +32,8 @@ package enum JobEvent: Equatable, Sendable {
     case operationPolled(OperationReading, random: UInt64)
     /// No answer now.
     case pollPostponed(random: UInt64)
+    /// Nobody knows now how to ask for it, or to cancel it.
+    case operationPutOff(untilMilliseconds: Int64)
     /// It cannot be followed any more, or not for longer.
     case operationLost(JobError)
     /// The job is cancelled, and its operation is to be cancelled too.
@@ -85,6 +87,7 @@ extension Job {
         case .operationPolled(let reading, let random):
             try notePoll(reading, random: random, now: now)
         case .pollPostponed(let random): try postponePoll(random: random, now: now)
+        case .operationPutOff(let time): try putOperationOff(until: time)
         case .operationLost(let error): try loseOperation(error, now: now)
         case .operationCancelWanted: try wantOperationCancel(now: now)
         case .operationCancelPostponed(let random):

@@ -51,29 +51,36 @@ extension QueueLogic {
     mutating func startPolls(_ jobs: [Job], next: Int64?) {
         isFindingPolls = false
         nextPollMilliseconds = next
+        // what cannot be asked for must not be all that is ever found
+        let isCrowded = jobs.count >= QueueLogic.pollsMax
         for job in jobs where live[job.order.id.key] == nil && pollOfJob[job.order.id.key] == nil {
-            start(job)
+            if !start(job) { putOff(job, onDisk: isCrowded) }
         }
     }
 
-    private mutating func start(_ job: Job) {
+    /// - Returns: false where its method is not known now: it waits until it is.
+    private mutating func start(_ job: Job) -> Bool {
         let rules = policy(of: job.order)?.operation
-        if let end = endUnasked(job, rules) { return settlePoll(job, end) }
+        if let end = endUnasked(job, rules) {
+            settlePoll(job, end)
+            return true
+        }
         guard let rules, let name = job.progress.operationName,
             let method = job.owesCancel ? rules.cancelMethod : rules.pollMethod,
             let target = lanes.target(of: job.order.lane)
-        else {
-            // its method is not known now: it waits until it is
-            nextPollMilliseconds = min(
-                nextPollMilliseconds ?? .max,
-                now.wall(afterMilliseconds: QueueLogic.idlePollMilliseconds))
-            return
-        }
+        else { return false }
         let token = Poll.tokenBit | nextPollToken
         nextPollToken += 1
         polls[token] = Poll(job: job, rules: rules)
         pollOfJob[job.order.id.key] = token
         call(order(method, rules, name, target, job.order.priority), token)
+        return true
+    }
+
+    private mutating func putOff(_ job: Job, onDisk: Bool) {
+        let time = now.wall(afterMilliseconds: QueueLogic.idlePollMilliseconds)
+        nextPollMilliseconds = min(nextPollMilliseconds ?? .max, time)
+        if onDisk { settlePoll(job, .operationPutOff(untilMilliseconds: time)) }
     }
 
     /// What has come to its end without another call.
@@ -97,7 +104,8 @@ extension QueueLogic {
         JobError(
             code: StatusCode.deadlineExceeded,
             message: "the operation \(job.progress.operationName ?? "") did not end within its"
-                + " operation_timeout; it may still go on",
+                + " operation_timeout; it may still go on: ask the target how it ends, and give it"
+                + " a longer operation_timeout if it needs one",
             fromTarget: false)
     }
 

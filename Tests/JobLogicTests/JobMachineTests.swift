@@ -9,7 +9,7 @@ import Testing
 enum EventName: CaseIterable, Sendable {
     case dispatched, endedWell, neverArrived, due, expired, cancel, retry, resolveSucceeded
     case resolveFailed, began, endedAtOnce, beganNothing, polled, polledDone, polledFailed
-    case postponed, lost, cancelWanted, cancelPostponed, cancelMade, cancelFailed
+    case postponed, putOff, lost, cancelWanted, cancelPostponed, cancelMade, cancelFailed
 
     private static let under = OperationReading(name: "operations/1", isDone: false)
     private static let done = OperationReading(
@@ -40,6 +40,7 @@ enum EventName: CaseIterable, Sendable {
         case .polledDone: .operationPolled(Self.done, random: 1)
         case .polledFailed: .operationPolled(Self.failed, random: 1)
         case .postponed: .pollPostponed(random: 1)
+        case .putOff: .operationPutOff(untilMilliseconds: Sample.wall + 5)
         case .lost: .operationLost(JobError(code: 5, message: "gone", fromTarget: true))
         case .cancelWanted: .operationCancelWanted
         case .cancelPostponed: .operationCancelPostponed(random: 1)
@@ -57,7 +58,8 @@ enum EventName: CaseIterable, Sendable {
         case (.due, .scheduled): .queued
         case (.expired, .queued), (.expired, .scheduled): .expired
         case (.cancel, .queued), (.cancel, .scheduled), (.cancel, .waiting): .cancelled
-        case (.began, .running), (.polled, .waiting), (.postponed, .waiting): .waiting
+        case (.began, .running), (.polled, .waiting), (.postponed, .waiting), (.putOff, .waiting):
+            .waiting
         case (.endedAtOnce, .running), (.polledDone, .waiting): .succeeded
         case (.beganNothing, .running), (.polledFailed, .waiting), (.lost, .waiting): .failed
         case (.retry, .failed), (.retry, .cancelled), (.retry, .expired), (.retry, .unknown):

@@ -77,6 +77,27 @@ struct QueueOperationTests {
         #expect(ended.progress.error?.code == StatusCode.deadlineExceeded)
     }
 
+    @Test(arguments: [3, QueueLogic.pollsMax])
+    func `jobs of an unknown method stand in no other's way`(count: Int) {
+        var bench = OperationBench()
+        let (job, _) = bench.begin(OperationBench.operation(0))
+        bench = OperationBench(knows: false, waiting: Int64(count))
+        bench.pass(25_000)
+        _ = bench.handle(.tick)
+        let jobs = (1...count).map { number in
+            let id = JobID(key: JobKey(rawValue: UInt64(number)), salt: 5)
+            return Job(order: job.order.with(id: id), progress: job.progress)
+        }
+        // with so many found there may be more behind them
+        _ = bench.handle(.pollsDue(jobs, nextPollMilliseconds: bench.now.wallMilliseconds))
+        let later = bench.now.wallMilliseconds + QueueLogic.idlePollMilliseconds
+        let changes = bench.commit().changes
+        guard count == QueueLogic.pollsMax else { return #expect(changes.isEmpty) }
+        #expect(changes.count == count)
+        #expect(OperationBench.job(job.order, changes).progress.state == .waiting)
+        #expect(OperationBench.job(job.order, changes).progress.notBeforeMilliseconds == later)
+    }
+
     @Test func `a worker's death in a poll has it made by the next one`() {
         var bench = OperationBench()
         let (job, _) = bench.begin(OperationBench.operation(0))
