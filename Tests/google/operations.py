@@ -252,8 +252,8 @@ def ordinary(programs, sets):
 def gone(programs, sets):
     """A target that is not in the settings for a while."""
     with Clusters() as server:
-        others = kills.target("others", server.address, f"{sets}/translate", TRANSLATION)
-        both = others + kills.target(
+        others = set_table("others", server.address, f"{sets}/translate", TRANSLATION)
+        both = others + set_table(
             "gke", server.address, f"{sets}/container", GKE, "cancel_operation = true")
         with Prongd(programs, both) as prongd:
             seen = Seen(programs, prongd, server)
