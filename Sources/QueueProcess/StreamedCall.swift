@@ -63,8 +63,8 @@ final class StreamedCall: StreamOwner {
         guard end.code == StatusCode.ok else {
             return finish(
                 ConnectError(
-                    code: end.code, message: end.message, statusDetails: end.statusDetails,
-                    schema: schema))
+                    code: end.code, message: service.message(of: end, target: method.target),
+                    statusDetails: end.statusDetails, schema: schema))
         }
         write(StreamLines.end(trailers: end.trailers))
         exchange.finish()
