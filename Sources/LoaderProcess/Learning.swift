@@ -43,8 +43,8 @@ struct Learning {
         }
     }
 
-    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not answer
-    /// now, the bundle's knowledge stays as it is.
+    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not
+    /// answer now, the bundle's knowledge stays as it is.
     mutating func learnAgain(_ bundle: Bundle) {
         for (one, answer) in zip(bundle.learned, fetch(bundle.learned.map(\.target))) {
             guard let reason = take(answer, of: one.target) else { continue }
@@ -96,9 +96,11 @@ struct Learning {
     /// What the target told an earlier prongd, or nothing.
     private mutating func recall(_ target: Int, because reason: String) {
         var reason = reason
-        switch cache.read(settings.targets[target].name) {
+        switch cache.read(settings.targets[target]) {
         case .none: break
         case .broken(let what): reason += "; what it told before is lost: \(what)"
+        case .ofAnother(let place):
+            reason += "; what \(place) told before under this name is of another server: not used"
         case .entry(let entry):
             if let refusal = use(entry.files, of: target) {
                 reason += "; what it told before cannot be used: \(refusal)"
@@ -140,7 +142,7 @@ struct Learning {
     private mutating func remember(_ files: [DescriptorFile], of target: Int) {
         guard writesCache else { return }
         do throws(SystemError) {
-            try cache.write(files, of: settings.targets[target].name)
+            try cache.write(files, of: settings.targets[target])
         } catch {
             warn(
                 target,

@@ -85,8 +85,8 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     return LoadedConfiguration(learning, configPath: path)
 }
 
-/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what users
-/// changed meanwhile waits for a restart.
+/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what
+/// users changed meanwhile waits for a restart.
 ///
 /// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
 package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
