@@ -37,9 +37,7 @@ struct TargetDownTests {
         }
     }
 
-    @Test func `a streamed call to a target that is down ends with the reason, as a unary one does`()
-        throws
-    {
+    @Test func `a stream to a target that is down ends with the reason, as a call does`() throws {
         try withPool { daemon, server in
             server.stop()
             try eventuallyTrue("the target is down") {
