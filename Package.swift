@@ -145,7 +145,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema", "DescriptorBytes"],
-            swiftSettings: strict),
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "CredentialsTests", dependencies: ["Credentials", "SeededRandom"],
             swiftSettings: strict),

@@ -32,17 +32,21 @@ package struct JSONWebToken: Equatable, Sendable {
             issuedAtSeconds: nowSeconds)
     }
 
-    /// What every grant names as its audience, whatever `token_uri` it is sent to: Google's clients
-    /// hold it fixed, and older key files name another address of the same endpoint.
-    static let grantAudience = "https://oauth2.googleapis.com/token"
+    /// Who a grant is for. Google's clients name one address of Google's endpoint, for older key
+    /// files hold others of it; any other endpoint looks for its own (RFC 7523, 3).
+    static func grantAudience(_ endpoint: EndpointURL) -> String {
+        let isGoogles = [".googleapis.com", ".google.com"].contains(where: endpoint.host.hasSuffix)
+        return isGoogles ? "https://oauth2.googleapis.com/token" : endpoint.text
+    }
 
     /// What it presents to the token endpoint (RFC 7523).
     package static func grant(
         _ key: ServiceAccountKey, scopes: [String], nowSeconds: Int64
     ) -> JSONWebToken {
         JSONWebToken(
-            keyId: key.keyId, issuer: key.email, subject: "", audience: grantAudience,
-            scope: scopes.joined(separator: " "), issuedAtSeconds: nowSeconds)
+            keyId: key.keyId, issuer: key.email, subject: "",
+            audience: grantAudience(key.tokenURL), scope: scopes.joined(separator: " "),
+            issuedAtSeconds: nowSeconds)
     }
 
     /// Header and claims, which the signature is over.

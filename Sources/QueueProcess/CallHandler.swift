@@ -29,9 +29,6 @@ struct CallHandler {
             let method = try find(name, at: request.options.target)
             try method.checkShape(of: request)
             try checkAuthorization(exchange, request, method)
-            if request.options.awaitsOperation {
-                try method.checkOperation("Prong-Wait-Operation")
-            }
             exchange.collectBody(limit: maxRequest, limitName: "listen.max_request") { body in
                 start(exchange, request, method, body)
             }

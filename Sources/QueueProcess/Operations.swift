@@ -63,14 +63,6 @@ extension OperationReading {
 }
 
 extension CallableMethod {
-    /// - Parameter name: what the caller wrote, for the message.
-    func checkOperation(_ name: String) throws(ConnectError) {
-        guard policy.operation == nil else { return }
-        throw ConnectError(
-            .invalidArgument,
-            "\(name): \(descriptor.fullName) begins no long-running operation; leave it out")
-    }
-
     /// What stored bytes of a job's end are; nil: they cannot be shown.
     func responseMessage(of job: Job) -> MessageHandle? {
         guard job.order.flags.contains(.waitOperation) else { return descriptor.output }

@@ -47,7 +47,7 @@ import Testing
             asked
                 == JSONWebToken(
                     keyId: "kid1", issuer: key.email, subject: "",
-                    audience: "https://oauth2.googleapis.com/token", scope: "a b",
+                    audience: "https://127.0.0.1:8443/token", scope: "a b",
                     issuedAtSeconds: 100))
         let request = TokenRequests.grant(key, assertion: Secret("a.b.c"))
         #expect(request.url.text == "https://127.0.0.1:8443/token")
@@ -55,6 +55,16 @@ import Testing
             request.body.content
                 == "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
                 + "&assertion=a.b.c")
+    }
+
+    @Test(arguments: [
+        "https://oauth2.googleapis.com/token", "https://www.googleapis.com/oauth2/v4/token",
+        "https://accounts.google.com/o/oauth2/token",
+    ])
+    func `a grant for Google's endpoint has the audience of Google's clients`(url: String) throws {
+        let endpoint = try #require(EndpointURL(url))
+        #expect(
+            JSONWebToken.grantAudience(endpoint) == "https://oauth2.googleapis.com/token")
     }
 
     @Test func `in another universe, which has no endpoint for grants, it signs for the scopes`()

@@ -26,6 +26,23 @@ struct StreamedCallTests {
         return connection
     }
 
+    /// A stream of a message each 20 ms, which lasts longer than any test.
+    private func beginEndless(_ daemon: Daemon, _ key: String) throws -> HTTPConnection {
+        try begin(
+            daemon,
+            [
+                "text": "x", "times": 100_000, "intervalMilliseconds": 20, "key": .string(key),
+            ])
+    }
+
+    private func lastLine(_ connection: HTTPConnection) throws -> JSON {
+        var rest = ""
+        while let part = try connection.readBodyPart() {
+            rest += String(decoding: part, as: UTF8.self)
+        }
+        return try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
+    }
+
     private func count(_ daemon: Daemon, _ key: String, _ what: String) throws -> Int {
         try daemon.call("Count").json()["counts"]["\(key)/\(what)"].int ?? 0
     }
@@ -96,12 +113,7 @@ struct StreamedCallTests {
     @Test func `messages come as the server sends them, long before the end`() throws {
         try withPool { daemon, _ in
             let key = unique("live")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             #expect(try connection.readHead().head.status == 200)
             for _ in 0..<3 { #expect(try connection.readBodyPart() != nil) }
@@ -237,22 +249,13 @@ struct StreamedCallTests {
         let safe = isSafe ? "idempotent = [\"*/Expand\"]" : ""
         try withPool(lines: safe, change: { $0.workers = 1 }) { daemon, server in
             let key = unique("death")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
             kill(try #require(try daemon.workers().first).pid, SIGKILL)
-            var rest = ""
-            while let part = try connection.readBodyPart() {
-                rest += String(decoding: part, as: UTF8.self)
-            }
-            let last = try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
-            #expect(last["error"]["code"] == (isSafe ? "unavailable" : "unknown"), "\(rest)")
+            let last = try lastLine(connection)
+            #expect(last["error"]["code"] == (isSafe ? "unavailable" : "unknown"), "\(last)")
             #expect(server.calls(holding: key) == 1, "what was begun is not made again")
         }
     }
@@ -260,12 +263,7 @@ struct StreamedCallTests {
     @Test func `a queue that dies cuts the stream, and the call is cancelled`() throws {
         try withPool { daemon, _ in
             let key = unique("cut")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
@@ -281,18 +279,13 @@ struct StreamedCallTests {
 
     @Test func `a stream that prong's end cuts off says so in its last line`() throws {
         try withPool(change: { $0.worker = "drain_timeout = \"200ms\"" }) { daemon, _ in
-            let connection = try begin(
-                daemon, ["text": "x", "times": 100_000, "intervalMilliseconds": 20])
+            let connection = try beginEndless(daemon, unique("end"))
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
             try #require(daemon.process).signal(SIGTERM)
-            var rest = ""
-            while let part = try connection.readBodyPart() {
-                rest += String(decoding: part, as: UTF8.self)
-            }
-            let last = try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
-            #expect(last["error"]["code"] == "unavailable", "\(rest)")
+            let last = try lastLine(connection)
+            #expect(last["error"]["code"] == "unavailable", "\(last)")
             #expect(try #require(daemon.process).wait() == .exited(0))
         }
     }
