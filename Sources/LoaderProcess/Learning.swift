@@ -17,6 +17,8 @@ struct Learning {
     let settings: Settings
     /// Whether what is told is written to the cache; no for `--check`.
     let writesCache: Bool
+    /// What credentials are looked for in.
+    let environment: (String) -> String?
     private(set) var sources: [Bundle.Source]
     private(set) var uses: [[Int]]
     private(set) var learned: [Bundle.Learned] = []
@@ -27,11 +29,15 @@ struct Learning {
     }
 
     /// - Parameter sources: those of files.
-    init(settings: Settings, sources: [Bundle.Source], uses: [[Int]], writesCache: Bool) {
+    init(
+        settings: Settings, sources: [Bundle.Source], uses: [[Int]], writesCache: Bool,
+        environment: @escaping (String) -> String?
+    ) {
         self.settings = settings
         self.sources = sources
         self.uses = uses
         self.writesCache = writesCache
+        self.environment = environment
     }
 
     /// All targets that have `reflection`, at a start.
@@ -57,7 +63,7 @@ struct Learning {
     }
 
     private func fetch(_ targets: [Int]) -> [ReflectionFetch.Answer] {
-        ReflectionFetch.fetch(targets.map { settings.targets[$0] })
+        ReflectionFetch.fetch(targets.map { settings.targets[$0] }, environment: environment)
     }
 
     private mutating func keep(_ one: Bundle.Learned, of bundle: Bundle) {
