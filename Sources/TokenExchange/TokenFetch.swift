@@ -7,12 +7,18 @@ import Kernel
 package struct TokenFetch {
     /// PEM of roots to trust beside the system's; nil: none.
     private let roots: String?
-    /// For each exchange.
+    /// For each request.
     private let milliseconds: UInt64
+    /// For all together, by the monotonic clock.
+    private let untilNanoseconds: UInt64
 
-    package init(roots: String?, milliseconds: UInt64 = TokenFetch.patienceMilliseconds) {
+    package init(
+        roots: String?, milliseconds: UInt64 = TokenFetch.patienceMilliseconds,
+        untilNanoseconds: UInt64 = .max
+    ) {
         self.roots = roots
         self.milliseconds = milliseconds
+        self.untilNanoseconds = untilNanoseconds
     }
 
     /// A token endpoint answers within a second; one that has not after ten is taken as down.
@@ -85,8 +91,17 @@ package struct TokenFetch {
         return (region, keys)
     }
 
+    private func patience(_ origin: String) throws(TokenFailure) -> Patience {
+        let now = Clock.monotonicNanoseconds()
+        guard now < untilNanoseconds else {
+            throw TokenFailure("\(origin) was not asked: there was no time left")
+        }
+        let left = (untilNanoseconds - now + 999_999) / 1_000_000
+        return Patience(origin: origin, milliseconds: min(milliseconds, left))
+    }
+
     private func ask(_ request: HTTPRequest) throws(TokenFailure) -> TokenAnswer {
-        let patience = Patience(origin: request.url.origin, milliseconds: milliseconds)
+        let patience = try patience(request.url.origin)
         let connection = try Connection.open(request.url, roots: roots, patience)
         try connection.send(request.bytes)
         var reader = HTTPResponseReader()

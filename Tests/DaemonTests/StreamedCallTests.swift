@@ -124,6 +124,58 @@ struct StreamedCallTests {
         }
     }
 
+    @Test func `a server's metadata are headers, sent before it has sent a message`() throws {
+        try withPool { daemon, _ in
+            // its first message is minutes away
+            let connection = try begin(
+                daemon, ["text": "x", "times": 1, "header": "a b", "waitMilliseconds": 600_000])
+            defer { connection.close() }
+            let head = try connection.readHead().head
+            #expect(head.status == 200)
+            #expect(head["content-type"] == "application/x-ndjson")
+            #expect(head["x-header"] == "a b")
+            #expect(head["x-header-bin"] == "YSBi")
+            connection.close()
+            let whole = try expand(daemon, ["text": "x", "times": 2, "header": "v"])
+            #expect(whole[header: "x-header"] == "v" && whole[header: "x-header-bin"] == "dg")
+            #expect(try whole.lines().count == 3, "\(whole)")
+            let failed = try expand(daemon, ["times": 0, "header": "v", "code": 5])
+            #expect(failed.status == 200 && failed[header: "x-header"] == "v")
+            #expect(try failed.lines().map { $0["error"]["code"] } == ["not_found"])
+        }
+    }
+
+    @Test func `a stream whose metadata were passed on is not made again`() throws {
+        try withPool(lines: "idempotent = [\"*/Expand\"]") { daemon, server in
+            let key = unique("head")
+            let answer = try expand(
+                daemon,
+                ["times": 0, "code": 14, "failFirst": 2, "header": "v", "key": .string(key)])
+            #expect(answer[header: "x-header"] == "v")
+            #expect(try answer.lines().map { $0["error"]["code"] } == ["unavailable"])
+            #expect(server.calls(holding: key) == 1)
+        }
+    }
+
+    @Test(arguments: ["", "v"])
+    func `a caller that goes away before the first message cancels the call`(header: String) throws
+    {
+        try withPool { daemon, server in
+            let key = unique("early")
+            let connection = try begin(
+                daemon,
+                [
+                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
+                    "header": .string(header), "waitMilliseconds": 1_000, "key": .string(key),
+                ])
+            try eventuallyTrue("the server has the call") { server.calls(holding: key) == 1 }
+            if !header.isEmpty { _ = try connection.readHead() }
+            connection.close()
+            try eventuallyTrue("it is cancelled") { try count(daemon, key, "cancelled") == 1 }
+            #expect(try expand(daemon, ["times": 1]).lines().count == 2, "others are served")
+        }
+    }
+
     @Test func `a deadline ends a stream with an error line`() throws {
         try withPool { daemon, _ in
             let answer = try expand(

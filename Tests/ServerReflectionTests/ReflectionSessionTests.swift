@@ -183,6 +183,19 @@ import Testing
         #expect(!fault.description.contains("\u{1B}"))
     }
 
+    @Test func `an end is told by its code's name`() {
+        for (code, name) in [(Int32(16), "unauthenticated"), (7, "permission_denied"), (99, "99")] {
+            var session = ReflectionSession(services: [])
+            _ = session.handle(.begin)
+            let end = session.handle(.ended(code: code, message: "who are you"))
+            guard case .finished(.failure(let fault))? = end.last else {
+                Issue.record("it goes on")
+                continue
+            }
+            #expect(fault.description.hasSuffix("\(name) (who are you)"), "\(fault)")
+        }
+    }
+
     @Test func `no connection is told as such`() {
         var session = ReflectionSession(services: [])
         _ = session.handle(.begin)
