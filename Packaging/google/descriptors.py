@@ -32,7 +32,7 @@ try:
     from gapicsets.clients import Client
     from gapicsets.files import FileSet
     from gapicsets.installed import client_class, client_modules, message_modules
-    from gapicsets.options import http_tables
+    from gapicsets.options import http_tables, unsayable_names
     from gapicsets.policies import service_config
     from gapicsets.refusal import Refusal
 except ImportError as missing:
@@ -51,7 +51,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 def describe(package):
-    """The set and the service config of an installed package."""
+    """The set and the service config of an installed package, and its clients."""
     files = FileSet()
     clients = []
     found = client_modules(package)
@@ -62,17 +62,32 @@ def describe(package):
         client = Client(client_class(version, service))
         files.add_services(client, http_tables(version, service))
         clients.append(client)
-    return files.set(), service_config(clients)
+    return files.set(), service_config(clients), clients
+
+
+def remarks(clients):
+    """A line for each service whose client does what no descriptor can say."""
+    found = {}
+    for client in clients:
+        for method in client.own_methods:
+            for name in unsayable_names(client, method):
+                found.setdefault((method.service, name), []).append(method.name)
+    for (service, name), methods in found.items():
+        yield (f"{service}: Google's client sends {name} in the routing header of {len(methods)}"
+               f" methods ({', '.join(methods)}) even if it is empty, and a descriptor cannot say"
+               " so: prong sends it where the request has it, so give it one where that matters")
 
 
 def write(folder, package):
-    whole, config = describe(package)
+    whole, config, clients = describe(package)
     name = package.removeprefix("google-cloud-")
     put(folder / f"{name}.binpb", whole.SerializeToString(deterministic=True))
     put(folder / f"{name}.service_config.json", (json.dumps(config, indent=1) + "\n").encode())
     services = [service for file in whole.file for service in file.service]
     count = sum(len(service.method) for service in services)
     print(f"{folder / name}.binpb: {len(services)} services, {count} methods")
+    for remark in remarks(clients):
+        print(f"descriptors: {remark}", file=sys.stderr)
 
 
 def put(path, content):

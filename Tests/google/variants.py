@@ -1,0 +1,80 @@
+"""Clients of kinds that no package of the tests has, made from one that it has: what the tool writes
+of them. Part of tool.py."""
+
+from apis import EXPLICIT, recorded_clients
+from google.api import client_pb2
+from google.api_core import gapic_v1, version_header
+from google.protobuf import descriptor_pb2
+from gapicsets import options
+
+
+def check(claims):
+    check_version(claims)
+    check_internal(claims)
+    check_always_sent(claims)
+
+
+def any_client():
+    return next(recorded_clients(EXPLICIT))[0]
+
+
+def send_more(client, *headers):
+    """The client sends more metadata with every call."""
+    send = client.sent
+
+    def sent(method, request=None):
+        call = send(method, request)
+        call.metadata.extend(headers)
+        return call
+
+    client.sent = sent
+
+
+def check_version(claims):
+    client = any_client()
+    written = descriptor_pb2.ServiceOptions()
+    options.fill_service(client, written)
+    before = written.HasExtension(client_pb2.api_version)
+    send_more(client, version_header.to_api_version_header("v1_20240506"))
+    options.fill_service(client, written)
+    claims.check(
+        "a version that the client sends with its calls is written, and no other",
+        not before and written.Extensions[client_pb2.api_version] == "v1_20240506")
+
+
+class Internal:
+    """A client whose methods are internal: `_get_folder` is `get_folder` of another."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def __getattr__(self, name):
+        if not name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.client, name[1:])
+
+
+def written_of(client):
+    found = {}
+    for method in client.own_methods:
+        found[method.name] = descriptor_pb2.MethodOptions()
+        options.fill_method(client, method, None, found[method.name])
+    return found
+
+
+def check_internal(claims):
+    client = any_client()
+    wanted = written_of(client)
+    client.client = Internal(client.client)
+    claims.check("methods that are internal, behind hand-written ones, are written like any other",
+                 written_of(client) == wanted and any(str(each) for each in wanted.values()))
+
+
+def check_always_sent(claims):
+    client = any_client()
+    before = [options.unsayable_names(client, method) for method in client.own_methods]
+    routing = gapic_v1.routing_header.to_grpc_metadata({"app_profile_id": ""})
+    send_more(client, routing)
+    after = [options.unsayable_names(client, method) for method in client.own_methods]
+    claims.check("what a client with explicit routing sends even if it is empty is found",
+                 not any(before) and ["app_profile_id"] in after, (before, after))
