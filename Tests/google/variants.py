@@ -1,17 +1,47 @@
-"""Clients of kinds that no package of the tests has, made from one that it has: what the tool writes
-of them. Part of tool.py."""
+"""Packages and clients of kinds that are not installed for the tests, made of what is: what the
+tool makes of them. Part of tool.py."""
+
+import sys
 
 from apis import EXPLICIT, recorded_clients
 from google.api import client_pb2
 from google.api_core import gapic_v1, version_header
 from google.protobuf import descriptor_pb2
-from gapicsets import options
+from gapicsets import installed, options
+from gapicsets.refusal import Refusal
 
 
-def check(claims):
+def check(claims, folder):
+    check_layouts(claims, folder / "layouts")
     check_version(claims)
     check_internal(claims)
     check_always_sent(claims)
+
+
+def install(folder, name, *files):
+    """A package that says it holds files; none of them is there."""
+    about = folder / f"{name}-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (about / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+def check_layouts(claims, folder):
+    install(folder, "elsewhere", "else/where_v1/services/things/transports/grpc.py")
+    install(folder, "httponly", "google/cloud/h_v1/services/things/transports/rest.py")
+    sys.path.insert(0, str(folder))
+    try:
+        claims.check("a client is found wherever in a package it is",
+                     installed.client_modules("elsewhere") == [("else.where_v1", "things")])
+        refusal = ""
+        try:
+            installed.client_modules("httponly")
+        except Refusal as refused:
+            refusal = str(refused)
+        claims.check("a package with REST alone is refused, and said why",
+                     "only with REST" in refusal, refusal)
+    finally:
+        sys.path.remove(str(folder))
 
 
 def any_client():
