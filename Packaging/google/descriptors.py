@@ -6,6 +6,8 @@ called as the package without its "google-cloud-":
   NAME.binpb                 a FileDescriptorSet with messages, services, their options, all imports
   NAME.service_config.json   a gRPC service config: default timeouts and retries of every method
 
+What a client does that neither can say is told on standard error.
+
 Both are for a target of prong's configuration:
 
   [targets.translate]
@@ -32,9 +34,10 @@ try:
     from gapicsets.clients import Client
     from gapicsets.files import FileSet
     from gapicsets.installed import client_class, client_modules, message_modules
-    from gapicsets.options import http_tables, unsayable_names
+    from gapicsets.options import http_tables
     from gapicsets.policies import service_config
     from gapicsets.refusal import Refusal
+    from gapicsets.remarks import remarks
 except ImportError as missing:
     sys.exit(f"descriptors: no google-cloud-* package can be installed for {sys.executable}, for"
              f" what they all need is missing ({missing}): install the packages you want with"
@@ -63,19 +66,6 @@ def describe(package):
         files.add_services(client, http_tables(version, service))
         clients.append(client)
     return files.set(), service_config(clients), clients
-
-
-def remarks(clients):
-    """A line for each service whose client does what no descriptor can say."""
-    found = {}
-    for client in clients:
-        for method in client.own_methods:
-            for name in unsayable_names(client, method):
-                found.setdefault((method.service, name), []).append(method.name)
-    for (service, name), methods in found.items():
-        yield (f"{service}: Google's client sends {name} in the routing header of {len(methods)}"
-               f" methods ({', '.join(methods)}) even if it is empty, and a descriptor cannot say"
-               " so: prong sends it where the request has it, so give it one where that matters")
 
 
 def write(folder, package):

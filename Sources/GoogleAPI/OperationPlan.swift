@@ -10,6 +10,7 @@ package final class OperationPlan: Sendable {
     /// What an operation's message says.
     package struct Reading: Equatable, Sendable {
         package var name = ""
+        /// Also of one that nobody could ask for again: `status` says so.
         package var isDone = false
         /// A google.rpc.Status: how it ended, if not well.
         package var status: [UInt8]?

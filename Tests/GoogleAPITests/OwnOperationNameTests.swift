@@ -123,6 +123,7 @@ import Testing
         #expect(reading.name == "\(shape.place)/operations/op" && !reading.isDone)
     }
 
+    private static let project = ["project_id": "p"]
     private static let fromOperation = [
         Shape(
             operation: ["self_link": "\(link)zones/z/operations/op", "zone": "y"],
@@ -135,11 +136,9 @@ import Testing
             operation: ["self_link": "\(link)locations/l/operations/op"],
             place: "projects/123/locations/l"),
         Shape(
-            request: ["project_id": "p"],
-            operation: ["self_link": "\(link)locations/l/operations/op"],
+            request: project, operation: ["self_link": "\(link)locations/l/operations/op"],
             place: "projects/p/locations/l"),
-        Shape(
-            request: ["project_id": "p"], operation: ["zone": "z"], place: "projects/p/locations/z"),
+        Shape(request: project, operation: ["zone": "z"], place: "projects/p/locations/z"),
         Shape(
             request: ["parent": "projects/p"], operation: ["location": "l", "zone": "z"],
             place: "projects/p/locations/l"),

@@ -9,6 +9,7 @@ from google.api_core import gapic_v1, version_header
 from google.protobuf import descriptor_pb2
 from gapicsets import installed, options
 from gapicsets.refusal import Refusal
+from gapicsets.remarks import remarks
 
 
 def check(claims, folder):
@@ -102,9 +103,8 @@ def check_internal(claims):
 
 def check_always_sent(claims):
     client = any_client()
-    before = [options.unsayable_names(client, method) for method in client.own_methods]
-    routing = gapic_v1.routing_header.to_grpc_metadata({"app_profile_id": ""})
-    send_more(client, routing)
-    after = [options.unsayable_names(client, method) for method in client.own_methods]
-    claims.check("what a client with explicit routing sends even if it is empty is found",
-                 not any(before) and ["app_profile_id"] in after, (before, after))
+    before = [line for line in remarks([client]) if "app_profile_id" in line]
+    send_more(client, gapic_v1.routing_header.to_grpc_metadata({"app_profile_id": ""}))
+    after = [line for line in remarks([client]) if "by app_profile_id even if" in line]
+    claims.check("what a client with explicit routing sends even if it is empty is told, once",
+                 not before and len(after) == 1, after)

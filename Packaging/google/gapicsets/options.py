@@ -106,15 +106,6 @@ def agreeing(rule, names):
     return primary
 
 
-def unsayable_names(client, method):
-    """The names that a client with explicit routing sends though the request leaves them empty, as
-    some are changed by hand to do. No option can say this: google.api.routing leaves them out."""
-    function = client.function(method)
-    if function is None or method.client_streaming or explicit_rule(function) is None:
-        return []
-    return routing_names(client.sent(method))
-
-
 def method_signature(function, method):
     """The fields that the client takes as arguments. Where the .proto had several signatures, this
     is all of them in one: the client does not tell them apart."""
