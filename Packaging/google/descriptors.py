@@ -6,6 +6,8 @@ called as the package without its "google-cloud-":
   NAME.binpb                 a FileDescriptorSet with messages, services, their options, all imports
   NAME.service_config.json   a gRPC service config: default timeouts and retries of every method
 
+What a client does that neither can say is told on standard error.
+
 Both are for a target of prong's configuration:
 
   [targets.translate]
@@ -35,6 +37,7 @@ try:
     from gapicsets.options import http_tables
     from gapicsets.policies import service_config
     from gapicsets.refusal import Refusal
+    from gapicsets.remarks import remarks
 except ImportError as missing:
     sys.exit(f"descriptors: no google-cloud-* package can be installed for {sys.executable}, for"
              f" what they all need is missing ({missing}): install the packages you want with"
@@ -51,7 +54,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 def describe(package):
-    """The set and the service config of an installed package."""
+    """The set and the service config of an installed package, and its clients."""
     files = FileSet()
     clients = []
     found = client_modules(package)
@@ -62,17 +65,19 @@ def describe(package):
         client = Client(client_class(version, service))
         files.add_services(client, http_tables(version, service))
         clients.append(client)
-    return files.set(), service_config(clients)
+    return files.set(), service_config(clients), clients
 
 
 def write(folder, package):
-    whole, config = describe(package)
+    whole, config, clients = describe(package)
     name = package.removeprefix("google-cloud-")
     put(folder / f"{name}.binpb", whole.SerializeToString(deterministic=True))
     put(folder / f"{name}.service_config.json", (json.dumps(config, indent=1) + "\n").encode())
     services = [service for file in whole.file for service in file.service]
     count = sum(len(service.method) for service in services)
     print(f"{folder / name}.binpb: {len(services)} services, {count} methods")
+    for remark in remarks(clients):
+        print(f"descriptors: {remark}", file=sys.stderr)
 
 
 def put(path, content):

@@ -10,6 +10,7 @@ package final class OperationPlan: Sendable {
     /// What an operation's message says.
     package struct Reading: Equatable, Sendable {
         package var name = ""
+        /// Also of one that nobody could ask for again: `status` says so.
         package var isDone = false
         /// A google.rpc.Status: how it ended, if not well.
         package var status: [UInt8]?
@@ -19,26 +20,6 @@ package final class OperationPlan: Sendable {
         package var foreignType: String?
         /// A google.protobuf.Any that tells how far it is.
         package var progress: [UInt8] = []
-    }
-
-    /// Operations of an API's own: their fields by number.
-    struct OwnKind: Equatable, Sendable {
-        var typeName: String
-        var name: UInt32
-        var status: UInt32
-        var done: UInt64
-        var error: UInt32?
-        /// Where it runs and how it is called, to complete a short name.
-        var places: [UInt32]
-        var selfLink: UInt32?
-        var request: RequestPlaces
-    }
-
-    /// Fields of the request that begins an operation which say where it will be.
-    struct RequestPlaces: Equatable, Sendable {
-        var resources: [UInt32] = []
-        var project: UInt32?
-        var places: [UInt32] = []
     }
 
     package let pollMethod: String
@@ -138,94 +119,5 @@ package final class OperationPlan: Sendable {
             if !responseName.isEmpty, type != responseName { reading.foreignType = String(type) }
         }
         return reading
-    }
-}
-
-extension OperationPlan.OwnKind {
-    /// A message with `name`, and a `status` whose enum has DONE.
-    init?(of method: MethodDescriptor, in schema: Schema) {
-        let output = method.output
-        guard let name = schema.field("name", of: output), name.type == .string,
-            let status = schema.field("status", of: output), let values = status.enumeration,
-            let done = schema.enumValue("DONE", of: values)
-        else { return nil }
-        typeName = method.outputName
-        self.name = name.number
-        self.status = status.number
-        self.done = UInt64(bitPattern: Int64(done))
-        error = schema.field("error", of: output).flatMap { field in
-            field.message.map { schema.name(of: $0) } == "google.rpc.Status" ? field.number : nil
-        }
-        places = ["location", "zone"].compactMap { schema.field($0, of: output)?.number }
-        selfLink = schema.field("self_link", of: output)?.number
-        request = OperationPlan.RequestPlaces(
-            resources: ["parent", "name"].compactMap {
-                schema.field($0, of: method.input).flatMap { $0.type == .string ? $0.number : nil }
-            },
-            project: schema.field("project_id", of: method.input)?.number,
-            places: ["location", "zone"].compactMap {
-                schema.field($0, of: method.input).flatMap { $0.type == .string ? $0.number : nil }
-            })
-    }
-
-    func read(
-        _ raw: UnsafeRawBufferPointer, whole: [UInt8], request: [UInt8]?
-    ) -> OperationPlan.Reading {
-        var reading = OperationPlan.Reading()
-        reading.isDone = WireScan.last(status, of: raw) == .varint(done)
-        reading.name = fullName(WireScan.text(name, of: raw) ?? "", raw, request)
-        reading.progress = any(whole)
-        let status = error.flatMap { WireScan.bytes($0, of: raw) }
-        if reading.isDone { reading.status = status.flatMap { $0.isEmpty ? nil : $0 } }
-        reading.response = reading.isDone && reading.status == nil ? whole : []
-        return reading
-    }
-
-    /// The whole operation as a google.protobuf.Any.
-    private func any(_ whole: [UInt8]) -> [UInt8] {
-        var writer = MessageWriter()
-        writer.text(1, "type.googleapis.com/\(typeName)")
-        writer.data(2, whole)
-        return writer.bytes
-    }
-
-    /// `projects/P/locations/L/operations/NAME`, with P and L from the request, else from the link
-    /// that the operation has of itself.
-    private func fullName(
-        _ short: String, _ raw: UnsafeRawBufferPointer, _ request: [UInt8]?
-    ) -> String {
-        guard !short.isEmpty, !short.contains("/") else { return short }
-        let own = places.lazy.compactMap { WireScan.text($0, of: raw) }.first { !$0.isEmpty }
-        let place = (request ?? []).withUnsafeBytes { self.place(in: $0) }
-        if let project = place.project, let location = own ?? place.location {
-            return "projects/\(project)/locations/\(location)/operations/\(short)"
-        }
-        let link = selfLink.flatMap { WireScan.text($0, of: raw) } ?? ""
-        guard let start = link.range(of: "projects/") else { return short }
-        return link[start...].split(separator: "/").map { $0 == "zones" ? "locations" : String($0) }
-            .joined(separator: "/")
-    }
-
-    private func place(
-        in request: UnsafeRawBufferPointer
-    ) -> (project: String?, location: String?) {
-        for field in self.request.resources {
-            let parts = (WireScan.text(field, of: request) ?? "").split(separator: "/")
-            guard parts.count >= 4, parts[0] == "projects",
-                ["locations", "zones"].contains(parts[2])
-            else { continue }
-            return (String(parts[1]), String(parts[3]))
-        }
-        let project = self.request.project.flatMap { WireScan.text($0, of: request) }
-        let location = self.request.places.lazy.compactMap { WireScan.text($0, of: request) }
-            .first { !$0.isEmpty }
-        return (project.flatMap { $0.isEmpty ? nil : $0 }, location)
-    }
-}
-
-extension String {
-    /// Where a piece begins.
-    fileprivate func range(of piece: String) -> String.Index? {
-        indices.first { self[$0...].hasPrefix(piece) }
     }
 }

@@ -15,6 +15,8 @@ APIS = {
 }
 # Not one of those that prong is for, but one with what none of them has: explicit routing.
 EXPLICIT = {"google.cloud.storage_control_v2": "google-cloud-storage-control"}
+# Offers services beside its own (mixins) that none of those has.
+MIXED = {"google.pubsub_v1": "google-cloud-pubsub"}
 
 
 def services(apis):

@@ -42,7 +42,8 @@ def broken():
 class Clusters(Serving):
     """Behaviour by the first word of what is begun: `done-N` ends well with poll N, `fails-N` ends
     with an error, `vanishes` is not found, `denied` is not allowed, `away-N` and `stutters-N` fail
-    their first N polls in passing and end well then, `runs` never ends."""
+    their first N polls in passing and end well then, `runs` never ends. An operation is known
+    by its full name alone, at the place that was asked for."""
 
     def __init__(self):
         self.begun = []
@@ -76,11 +77,11 @@ class Clusters(Serving):
 
     # what arrives
 
-    def begin(self, kind, request, context):
+    def begin(self, kind, place, request, context):
         with self.lock:
             self.begun.append(Begun(request, dict(context.invocation_metadata())))
             short = f"op-{len(self.begun)}"
-            self.kinds[short] = kind
+            self.kinds[f"{place}/operations/{short}"] = kind
         self.on_begin()
         return short
 
@@ -89,7 +90,7 @@ class Clusters(Serving):
         with self.lock:
             self.polls.append(Asked(request.name, dict(context.invocation_metadata())))
             count = sum(poll.name == request.name for poll in self.polls)
-            kind = self.kinds.get(request.name.rsplit("/", 1)[-1], "vanishes")
+            kind = self.kinds.get(request.name, "vanishes")
         self.on_poll()
         if kind == "vanishes":
             context.abort(grpc.StatusCode.NOT_FOUND, "no such operation")
@@ -107,9 +108,10 @@ class Clusters(Serving):
 
     def create(self, request, context):
         kind = request.cluster.name
-        short = self.begin(kind, request, context)
-        # the place is in `zone` alone, as older clusters have it
-        return Operation(name=short, status=RUNNING, zone=request.parent.rsplit("/", 1)[-1])
+        place = request.parent or f"projects/{request.project_id}/locations/{request.zone}"
+        short = self.begin(kind, place, request, context)
+        # A zone of the place does the work: no part of the operation's name.
+        return Operation(name=short, status=RUNNING, zone=place.rsplit("/", 1)[-1] + "-b")
 
     def get(self, request, context):
         kind, count = self.polled(request, context)
@@ -135,7 +137,7 @@ class Clusters(Serving):
     def translate(self, request, context):
         kind = request.labels["kind"]
         place = request.parent
-        short = self.begin(kind, request, context)
+        short = self.begin(kind, place, request, context)
         return operations_pb2.Operation(name=f"{place}/operations/{short}")
 
     def get_long(self, request, context):

@@ -10,6 +10,8 @@ from recorder import Arrival
 
 API_CLIENT = "x-goog-api-client"
 FORM = r"gl-%s/\S+ grpc/\S+ gax/\S+ gapic/\S+ pb/\S+"
+# Some clients let the core library name itself where they offer another's methods.
+GOOGLE_FORM = (FORM % "python").replace("gapic", "(?:gapic|gccl)")
 # [defaults] timeout, for methods that Google's client sets no deadline for.
 PRONG_DEFAULT_SECONDS = 30
 TOLERANCE = 0.1
@@ -30,7 +32,7 @@ class Comparison:
 
     def google(self, google):
         """What every generated client sends, or this test looks at the wrong thing."""
-        if not re.fullmatch(FORM % "python", google.value(API_CLIENT) or ""):
+        if not re.fullmatch(GOOGLE_FORM, google.value(API_CLIENT) or ""):
             self.differences.append(f"Google's client sent {google.value(API_CLIENT)!r}")
         if google.path != f"/{self.method.full_name}" or len(google.messages) != 1:
             self.differences.append(f"Google's client sent {google}")

@@ -4,18 +4,19 @@
   differential.py --programs FOLDER [--sets FOLDER] [--seed N] [--cases N] [--only TEXT]
   differential.py --google-only
 
-FOLDER holds prongd. For every method of every API in apis.py, random requests go through the
-generated client and through prong's socket (as direct calls in JSON and in protobuf, and as jobs),
-and what arrives must be the same: path, message,
-routing header (byte for byte), version header, deadline (within a tenth; prong's own default where
-Google's client sets none), and headers of the same form. For every retry policy, a call that fails
-first must be tried again on the same codes. The sets are made by Packaging/google/descriptors, into
-a temporary folder unless --sets names one. --google-only leaves prong out: it shows that the test
-itself works. The seed is printed; the same seed makes the same requests. The last line is
-'N passed, N failed'.
+FOLDER holds prongd. For every method of every API in apis.py, and of the services that their
+clients offer beside them (mixins), random requests go through the generated client and through
+prong's socket (as direct calls in JSON and in protobuf, and as jobs), and what arrives must be the
+same: path, message, routing header (byte for byte), version header, deadline (within a tenth;
+prong's own default where Google's client sets none), and headers of the same form. For every retry
+policy, a call that fails first must be tried again on the same codes. The sets are made by
+Packaging/google/descriptors, into a temporary folder unless --sets names one. --google-only leaves
+prong out: it shows that the test itself works. The seed is printed; the same seed makes the same
+requests. The last line is 'N passed, N failed'.
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import random
@@ -30,16 +31,16 @@ sys.path[:0] = [str(HERE), str(ROOT / "Packaging/google"), str(ROOT / "Tests/pee
 
 import grpc  # noqa: E402
 from google.protobuf import descriptor_pb2  # noqa: E402
-from apis import APIS, EXPLICIT, recorded_clients  # noqa: E402
+from apis import APIS, EXPLICIT, MIXED, recorded_clients  # noqa: E402
 import comparison  # noqa: E402
 from filling import Filler, routing_rules  # noqa: E402
 from gapicsets import policies  # noqa: E402
-from gapicsets.clients import pb_class  # noqa: E402
+from gapicsets.clients import MIXINS, pb_class  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from sides import FORMS, GoogleSide, ProngSide  # noqa: E402
 from support import Claims  # noqa: E402
 
-PACKAGES = {**APIS, **EXPLICIT}
+PACKAGES = {**APIS, **EXPLICIT, **MIXED}
 # Codes that some policies try again on, and some that none should.
 CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
          grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL,
@@ -70,6 +71,7 @@ def set_name(version):
     return PACKAGES[version].removeprefix("google-cloud-")
 
 
+@functools.cache
 def described(folder, name):
     """Full name of a method -> its descriptor, from a set as prong reads it."""
     whole = descriptor_pb2.FileDescriptorSet.FromString((folder / f"{name}.binpb").read_bytes())
@@ -85,13 +87,25 @@ class Differential:
         self.claims = Claims()
         self.google = GoogleSide(recorder.address)
         self.prong = None
-        # (client that only records, its set's name); the methods are read off it.
-        self.clients = [(client, set_name(version))
-                        for client, version, _ in recorded_clients(PACKAGES)]
+        self.methods = self.all_methods()
+
+    def all_methods(self):
+        """(client that only records, its method, its set's name). A mixin's method is there once,
+        by the client that offers most of its service."""
+        found, mixed = [], {}
+        for client, version, _ in recorded_clients(PACKAGES):
+            name = set_name(version)
+            if version not in MIXED:
+                found += [(client, method, name) for method in client.own_methods]
+            for service in client.mixins:
+                offered = [(client, method, name) for method in client.methods
+                           if method.service == service]
+                if len(offered) > len(mixed.get(service, [])):
+                    mixed[service] = offered
+        return found + [each for offered in mixed.values() for each in offered]
 
     def services(self):
-        return {method.service: name for client, name in self.clients
-                for method in client.own_methods}
+        return {method.service: name for _, method, name in self.methods}
 
     def run(self):
         if self.given.google_only:
@@ -105,21 +119,27 @@ class Differential:
 
     def compare_all(self):
         comparison.check_itself(self.claims)
+        self.check_mixins()
         policies_seen = {}
-        for client, name in self.clients:
-            descriptors = described(self.folder, name)
-            for method in client.own_methods:
-                if self.given.only not in method.full_name:
-                    continue
-                if method.client_streaming or method.server_streaming:
-                    self.claims.check(f"{method.full_name} is no stream", False)
-                    continue
-                self.compare_method(client, method, descriptors[method.full_name])
-                policy = policies.method_policy(method)
-                if "retryPolicy" in policy:
-                    policies_seen.setdefault(repr(policy), (client, method))
+        for client, method, name in self.methods:
+            if self.given.only not in method.full_name:
+                continue
+            if method.client_streaming or method.server_streaming:
+                self.claims.check(f"{method.full_name} is no stream", False)
+                continue
+            self.compare_method(client, method, described(self.folder, name)[method.full_name])
+            policy = policies.method_policy(method)
+            if "retryPolicy" in policy:
+                policies_seen.setdefault(repr(policy), (client, method))
         for client, method in policies_seen.values():
             self.compare_attempts(client, method)
+
+    def check_mixins(self):
+        """Every method of theirs is among those that are compared."""
+        held = {method.full_name for _, method, _ in self.methods if method.service in MIXINS}
+        known = {method for name in set(self.services().values())
+                 for method in described(self.folder, name) if method.startswith(MIXINS)}
+        self.claims.check("all methods of all mixins are compared", held == known, known - held)
 
     def compare_method(self, client, method, descriptor):
         """One claim: all requests of the method arrive as from Google's client."""

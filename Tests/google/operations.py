@@ -120,6 +120,23 @@ class Seen:
                headers)
         yield ("its polls are no attempts of it", job["attemptCount"] == 1, job)
 
+    def claims_places(self):
+        """The server names a zone in each operation, and knows none by it."""
+        kind = {"cluster": {"name": "done-1"}}
+        for what, request, place in (
+                ("parent", {"parent": PARENT}, PARENT),
+                ("projectId and zone", {"projectId": "p9", "zone": "z9"},
+                 "projects/p9/locations/z9")):
+            job = self.end(self.submit("done-1", request={**request, **kind}))
+            yield (f"an operation is followed at the place of the request's {what}",
+                   job["state"] == "succeeded"
+                   and job["operationName"].startswith(f"{place}/operations/op-"), job)
+        job = self.end(self.submit("done-1", request=kind))
+        message = job.get("error", {}).get("message", "")
+        yield ("one without a project fails the job, which says what is missing",
+               job["state"] == "failed" and "tells its project;" in message
+               and job["operationName"] in message and "may still go on" in message, job)
+
     def claims_gke_while_it_waits(self):
         job = self.submit("done-3")
         shown = self.waiting(job)

@@ -8,4 +8,5 @@ routing     google.api.routing out of a client's code
 options     the options of a method, as the .proto had them
 files       the descriptor set: every message's file, the services, all imports
 policies    the gRPC service config
+remarks     what of a client's doing neither of them can say
 """

@@ -124,9 +124,11 @@ class Client:
         return sorted({m.service for m in self.methods if m.service in MIXINS})
 
     def function(self, method):
-        """The client's Python method; None where it offers none (a transport's own)."""
+        """The client's Python method; None where it offers none (a transport's own). One that is
+        internal, because a hand-written client stands before it, begins with an underscore."""
         name = method.python_name
-        return getattr(self.client, name, None) or getattr(self.client, name.rstrip("_"), None)
+        found = (getattr(self.client, each, None) for each in (name, name.rstrip("_"), "_" + name))
+        return next((each for each in found if each is not None), None)
 
     def call(self, method, request=None):
         """Makes the call as a user of the library would; `request` is protobuf's message."""

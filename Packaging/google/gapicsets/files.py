@@ -8,6 +8,7 @@ import inspect
 import keyword
 
 import proto
+from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 
 from . import options
@@ -19,6 +20,9 @@ MIXIN_MODULES = {
     "google.cloud.location.Locations": "google.cloud.location.locations_pb2",
     "google.iam.v1.IAMPolicy": "google.iam.v1.iam_policy_pb2",
 }
+# What clients route by where a mixin's own file has no rule for it: service, method -> field. The
+# same in every set, also where a client does not offer the method: targets may have several sets.
+UNRULED = {("google.longrunning.Operations", "WaitOperation"): "name"}
 # Always there: what errors tell their details with.
 ALWAYS = ("google.rpc.error_details_pb2", "google.rpc.status_pb2")
 # The files that options of services and methods are defined in, by the option.
@@ -125,7 +129,17 @@ def as_written(file):
     result.dependency[:] = names if result.public_dependency else sorted(names)
     for message in result.message_type:
         restore_names(message)
+    for service in result.service:
+        add_rules(f"{result.package}.{service.name}", service)
     return result
+
+
+def add_rules(full_name, service):
+    for method in service.method:
+        field = UNRULED.get((full_name, method.name))
+        if field and not method.options.HasExtension(annotations_pb2.http):
+            rule = options.agreeing(None, [field])
+            method.options.Extensions[annotations_pb2.http].CopyFrom(rule)
 
 
 def restore_names(message):

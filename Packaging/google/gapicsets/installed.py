@@ -11,7 +11,7 @@ import sys
 from .refusal import Refusal
 
 # The generator lays every client out like this; only what is there with gRPC is of use.
-TRANSPORT = re.compile(r"^(google/[\w/]+)/services/(\w+)/transports/grpc\.py$")
+TRANSPORT = re.compile(r"^([\w/]+)/services/(\w+)/transports/grpc\.py$")
 
 
 def client_modules(package):
@@ -22,13 +22,15 @@ def client_modules(package):
         raise Refusal(
             f"the Python package {package} is not installed for {sys.executable}: install it with"
             f" `{sys.executable} -m pip install {package}` and try again") from None
-    found = [TRANSPORT.match(str(file)) for file in distribution.files or []]
+    files = distribution.files or []
+    found = [TRANSPORT.match(str(file)) for file in files]
     clients = sorted((m[1].replace("/", "."), m[2]) for m in found if m)
     if not clients:
+        only_rest = any(str(file).endswith("/transports/rest.py") for file in files)
         raise Refusal(
-            f"{package} {distribution.version} holds no generated client with a gRPC transport, so"
-            " there is nothing here that prong could call: name a google-cloud-* package whose API"
-            " speaks gRPC")
+            f"{package} {distribution.version} holds no generated client with a gRPC transport"
+            f"{', only with REST' if only_rest else ''}, so there is nothing here that prong could"
+            " call: name a google-cloud-* package whose API speaks gRPC")
     return clients
 
 
