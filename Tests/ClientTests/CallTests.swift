@@ -123,6 +123,21 @@ import Testing
         #expect(daemon.seen[0].headers["content-type"] == "application/proto")
     }
 
+    @Test func `binary asks for bytes alone, and a stream is then a usage error`() {
+        let error = #"{"code":"invalid_argument","message":"answers with a stream"}"#
+        let daemon = FakeDaemon { _, connection in
+            connection.answer(406, error, headers: ["Prong-Origin": "prong"])
+        }
+        let outcome = prong(
+            ["call", "example.v1.Echo/Say", "--binary"], socket: daemon.path, input: [10, 0])
+        #expect(daemon.seen[0].headers["accept"] == "application/proto")
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("the call was not made"))
+        #expect(outcome.output == "")
+        let json = prong("call", "example.v1.Echo/Say", "{}", socket: daemon.path)
+        #expect(json.errors.hasPrefix(error + "\n"), "without --binary as it came")
+    }
+
     struct Ending: Sendable {
         let status: Int
         let code: String
