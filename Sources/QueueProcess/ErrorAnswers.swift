@@ -58,13 +58,14 @@ extension ConnectError {
     }
 
     /// A call's own end: its gRPC code by Connect's table, its details decoded where they can be.
+    /// - Parameter schema: nil: nothing is decoded.
     init(code: Int32, message: String, statusDetails: [UInt8], schema: Schema?) {
         self.init(
             ConnectCode(grpcNumber: Int(code)) ?? .unknown, message,
             details: RichStatus.details(statusDetails).map { detail in
                 ConnectError.Detail(
                     type: detail.type, value: detail.value,
-                    debug: schema.flatMap { detail.json($0) })
+                    debug: schema.flatMap { detail.json($0) ?? detail.standardJSON })
             })
     }
 }
@@ -78,3 +79,9 @@ extension StatusDetail {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+    /// As JSON text, if it is one of google.rpc's own, which servers of any API send.
+    var standardJSON: String? {
+        guard type.hasPrefix("google.rpc.") else { return nil }
+        return Schema.errorDetails.flatMap { json($0) }
+    }
+

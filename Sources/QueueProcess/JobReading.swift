@@ -66,6 +66,11 @@ extension Service {
         return method.schema
     }
 
+    /// What the details of a stored error are shown with: a method that is gone has no schema.
+    func schemaOfDetails(_ method: CallableMethod?) -> Schema? {
+        start.isSafeMode ? nil : method?.schema ?? Schema.errorDetails
+    }
+
     /// Nothing: today's descriptors do not fit all of them.
     func messagesJSON(
         _ messages: [[UInt8]], _ method: CallableMethod?,
@@ -222,7 +227,7 @@ struct JobJSON {
     ) {
         guard job.progress.error != nil else { return }
         writer.key("error")
-        writer.error(ConnectError(endOf: job, schema: service.schemaOfStored(method)))
+        writer.error(ConnectError(endOf: job, schema: service.schemaOfDetails(method)))
     }
 
     private func writeAttempts(_ attempts: [AttemptRecord], to writer: inout JSONWriter) {
