@@ -70,7 +70,24 @@ extension ConnectError {
     }
 }
 
+extension Origin {
+    /// - Parameter fromTarget: it came as a call's outcome, which the worker may have made.
+    init(fromTarget: Bool, status: [UInt8]) {
+        self = fromTarget && !RichStatus.isMadeByProng(status) ? .target : .prong
+    }
+}
+
+extension CallEnd {
+    var origin: Origin { Origin(fromTarget: fromTarget, status: statusDetails) }
+}
+
 extension StatusDetail {
+    /// As JSON text, if it is one of google.rpc's own, which servers of any API send.
+    var standardJSON: String? {
+        guard type.hasPrefix("google.rpc.") else { return nil }
+        return Schema.errorDetails.flatMap { json($0) }
+    }
+
     /// As JSON text, if the schema knows the type.
     func json(_ schema: Schema) -> String? {
         guard let message = schema.message(named: type),
@@ -79,9 +96,3 @@ extension StatusDetail {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
-    /// As JSON text, if it is one of google.rpc's own, which servers of any API send.
-    var standardJSON: String? {
-        guard type.hasPrefix("google.rpc.") else { return nil }
-        return Schema.errorDetails.flatMap { json($0) }
-    }
-

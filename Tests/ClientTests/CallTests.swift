@@ -154,7 +154,10 @@ import Testing
         Ending(status: 409, code: "already_exists", exit: 65),
         Ending(status: 413, code: "resource_exhausted", exit: 65),
         Ending(status: 415, code: "invalid_argument", exit: 65),
-        Ending(status: 429, code: "resource_exhausted", exit: 75),
+        Ending(
+            status: 429, code: "resource_exhausted",
+            headers: ["Prong-Origin": "prong", "Retry-After": "1"], exit: 75),
+        Ending(status: 429, code: "resource_exhausted", exit: 1),
         Ending(
             status: 429, code: "resource_exhausted", headers: ["Prong-Origin": "target"], exit: 1),
         Ending(status: 503, code: "unavailable", exit: 75),
