@@ -247,12 +247,21 @@ struct JobJSON {
             if attempt.endedAtMilliseconds > 0 {
                 writer.time("endedAt", attempt.endedAtMilliseconds)
             }
-            if let code = attempt.code { writer.field("code", codeName(code)) }
+            if let code = attempt.shownCode { writer.field("code", codeName(code)) }
             writer.optionalField("message", attempt.message.isEmpty ? nil : attempt.message)
             writer.optionalField("peer", attempt.peer.isEmpty ? nil : attempt.peer)
             writer.endObject()
         }
         writer.endArray()
+    }
+}
+
+extension AttemptRecord {
+    /// The target's word, or that prong cancelled the call (a user's cancel, the drain's cut-off):
+    /// such an attempt has no word of the target's, but ended with a peer. Others without a code
+    /// run yet, or their worker was lost.
+    var shownCode: Int32? {
+        code ?? (endedAtMilliseconds > 0 && !peer.isEmpty ? StatusCode.cancelled : nil)
     }
 }
 
