@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "JobLogic", swiftSettings: strict),
         .target(name: "PoolLogic", swiftSettings: strict),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: strict),
-        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: strict),
+        .target(name: "Credentials", dependencies: ["GoogleAPI", "Schema"], swiftSettings: strict),
 
         // libraries with IO
         .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
@@ -145,7 +145,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GoogleAPITests", dependencies: ["GoogleAPI", "Schema", "DescriptorBytes"],
-            swiftSettings: strict),
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "CredentialsTests", dependencies: ["Credentials", "SeededRandom"],
             swiftSettings: strict),
@@ -153,7 +153,7 @@ let package = Package(
             name: "TokenExchangeTests",
             dependencies: ["TokenExchange", "Credentials", "Settings"], swiftSettings: strict),
         .testTarget(
-            name: "ServerReflectionTests", dependencies: ["ServerReflection"],
+            name: "ServerReflectionTests", dependencies: ["ServerReflection", "Schema"],
             swiftSettings: strict),
         .testTarget(
             name: "PoolLogicTests", dependencies: ["PoolLogic", "SeededRandom"],
@@ -181,6 +181,7 @@ let package = Package(
             name: "LoaderTests",
             dependencies: [
                 "LoaderProcess", "CTOML", "Settings", "Schema", "WireFormat", "Kernel", "Ops",
+                "DescriptorBytes",
             ],
             swiftSettings: strict),
         .testTarget(

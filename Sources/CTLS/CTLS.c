@@ -5,6 +5,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -191,4 +192,18 @@ size_t CTLS_key_sign(const CTLS_key *key, const uint8_t *data, size_t count, uin
     if (length > room) return 0;
     memcpy(signature, raw, length);
     return length;
+}
+
+int CTLS_sha256(const uint8_t *data, size_t count, uint8_t *digest) {
+    int is_good = EVP_Digest(data, count, digest, NULL, EVP_sha256(), NULL) == 1;
+    ERR_clear_error();
+    return is_good;
+}
+
+int CTLS_hmac_sha256(const uint8_t *key, size_t key_count, const uint8_t *data, size_t count,
+                     uint8_t *digest) {
+    if (key_count > INT_MAX) return 0;
+    int is_good = HMAC(EVP_sha256(), key, (int)key_count, data, count, digest, NULL) != NULL;
+    ERR_clear_error();
+    return is_good;
 }

@@ -1,10 +1,12 @@
 // Workload identity federation: a token of somebody else's, from a file or a URL, is exchanged for
-// one of Google's (RFC 8693). The kinds that run programs or sign for AWS are refused by name.
+// one of Google's (RFC 8693); on AWS the token is a signed request instead. The kinds that run a
+// program or show a certificate are refused by name.
 
 package struct ExternalAccount: Equatable, Sendable {
     package enum Source: Equatable, Sendable {
         case file(String)
         case url(EndpointURL, headers: [HTTPField])
+        case amazon(AmazonSource)
     }
 
     package enum Format: Equatable, Sendable {
@@ -44,8 +46,13 @@ package struct ExternalAccount: Equatable, Sendable {
         workforceUserProject = try fields.text("workforce_pool_user_project", else: "")
         quotaProject = try fields.text("quota_project_id", else: "")
         let credential = try fields.object("credential_source")
-        source = try Self.source(credential)
-        format = try Self.format(credential)
+        if subjectTokenType == AmazonSource.subjectTokenType {
+            source = .amazon(try AmazonSource(credential))
+            format = .text
+        } else {
+            source = try Self.source(credential)
+            format = try Self.format(credential)
+        }
     }
 
     private static func lifetime(_ fields: KeyFields) throws(KeyFault) -> Int {
@@ -63,13 +70,18 @@ package struct ExternalAccount: Equatable, Sendable {
     }
 
     private static func source(_ fields: KeyFields) throws(KeyFault) -> Source {
-        let others = [
-            ("environment_id", "AWS"), ("executable", "executable"),
-            ("certificate", "certificate"),
-        ]
-        if let (_, kind) = others.first(where: { fields.has($0.0) }) {
+        guard !fields.has("environment_id") else {
             throw KeyFault(
-                "its credential_source is of the kind \(kind), which prong does not do",
+                "its credential_source is of the kind AWS, and its subject_token_type is not"
+                    + " \(AmazonSource.subjectTokenType)", KeyFields.anew)
+        }
+        let others = [
+            ("executable", "prong runs no program for a token"),
+            ("certificate", "prong shows token services no certificate"),
+        ]
+        if let (kind, reason) = others.first(where: { fields.has($0.0) }) {
+            throw KeyFault(
+                "its credential_source is of the kind \(kind), and \(reason)",
                 "use one with a file or a url, or a token-file that another program renews")
         }
         if fields.has("file") { return .file(try fields.text("file", printable: false)) }

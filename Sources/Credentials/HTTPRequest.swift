@@ -1,6 +1,8 @@
 // The one request that an exchange sends, as bytes of HTTP/1.1, and how a form is written. A
 // connection carries one request and is closed. Header values must have been checked.
 
+import GoogleAPI
+
 package struct HTTPField: Equatable, Sendable {
     package var name: String
     package var value: String
@@ -43,14 +45,23 @@ package struct HTTPRequest: Equatable, Sendable {
             switch self {
             case .none: ""
             case .form(let fields):
-                fields.map { "\(formEncoded($0.name))=\(formEncoded($0.value.text))" }
-                    .joined(separator: "&")
+                fields.map { field in
+                    let form = PercentEncoding.form
+                    return "\(form.encode(field.name))=\(form.encode(field.value.text))"
+                }.joined(separator: "&")
             case .json(let text): text.text
             }
         }
     }
 
+    package enum Method: String, Equatable, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+    }
+
     package var url: EndpointURL
+    package var method: Method
     package var body: Body
     package var headers: [HTTPField]
     /// What must not come back to light in a message, even if the other side repeats it.
@@ -62,6 +73,7 @@ package struct HTTPRequest: Equatable, Sendable {
         _ url: EndpointURL, _ body: Body = .none, headers: [HTTPField] = [], secrets: [Secret] = []
     ) {
         self.url = url
+        method = body == .none ? .get : .post
         self.body = body
         self.headers = headers
         self.secrets = secrets
@@ -69,41 +81,12 @@ package struct HTTPRequest: Equatable, Sendable {
 
     package var bytes: [UInt8] {
         let content = Array(body.content.utf8)
-        var head = "\(body == .none ? "GET" : "POST") \(url.path) HTTP/1.1\r\n"
+        var head = "\(method.rawValue) \(url.path) HTTP/1.1\r\n"
         head += "Host: \(url.authority)\r\nUser-Agent: prong\r\nAccept: application/json\r\n"
         head += "Connection: close\r\n"
         for field in headers { head += "\(field.name): \(field.value)\r\n" }
-        if let type = body.type {
-            head += "Content-Type: \(type)\r\nContent-Length: \(content.count)\r\n"
-        }
+        if let type = body.type { head += "Content-Type: \(type)\r\n" }
+        if method != .get { head += "Content-Length: \(content.count)\r\n" }
         return Array((head + "\r\n").utf8) + content
     }
-}
-
-/// application/x-www-form-urlencoded (URL standard): a space is "+".
-func formEncoded(_ text: String) -> String {
-    percentEncoded(text, keeping: "*-._", space: "+")
-}
-
-/// A segment of a URL's path.
-func pathEncoded(_ text: String) -> String {
-    percentEncoded(text, keeping: "-._~@", space: "%20")
-}
-
-private func percentEncoded(_ text: String, keeping kept: String, space: String) -> String {
-    var encoded = ""
-    for byte in text.utf8 {
-        let isPlain =
-            0x30...0x39 ~= byte || 0x41...0x5A ~= byte || 0x61...0x7A ~= byte
-            || kept.utf8.contains(byte)
-        if isPlain {
-            encoded.unicodeScalars.append(Unicode.Scalar(byte))
-        } else if byte == 0x20 {
-            encoded += space
-        } else {
-            let digits = String(byte, radix: 16, uppercase: true)
-            encoded += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-        }
-    }
-    return encoded
 }

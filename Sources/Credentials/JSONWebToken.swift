@@ -21,7 +21,8 @@ package struct JSONWebToken: Equatable, Sendable {
     package static let lifetimeSeconds: Int64 = 3_600
 
     /// What a service account presents to an API itself: for that API alone where no scopes are
-    /// asked for, else with the scopes and no audience, as Google's clients do.
+    /// asked for, else with the scopes and no audience, as Google's clients do (in a universe that
+    /// has no endpoint for grants).
     package static func selfSigned(
         _ key: ServiceAccountKey, audience: String, scopes: [String], nowSeconds: Int64
     ) -> JSONWebToken {
@@ -31,13 +32,21 @@ package struct JSONWebToken: Equatable, Sendable {
             issuedAtSeconds: nowSeconds)
     }
 
+    /// Who a grant is for. Google's clients name one address of Google's endpoint, for older key
+    /// files hold others of it; any other endpoint looks for its own (RFC 7523, 3).
+    static func grantAudience(_ endpoint: EndpointURL) -> String {
+        let isGoogles = [".googleapis.com", ".google.com"].contains(where: endpoint.host.hasSuffix)
+        return isGoogles ? "https://oauth2.googleapis.com/token" : endpoint.text
+    }
+
     /// What it presents to the token endpoint (RFC 7523).
     package static func grant(
         _ key: ServiceAccountKey, scopes: [String], nowSeconds: Int64
     ) -> JSONWebToken {
         JSONWebToken(
-            keyId: key.keyId, issuer: key.email, subject: "", audience: key.tokenURL.text,
-            scope: scopes.joined(separator: " "), issuedAtSeconds: nowSeconds)
+            keyId: key.keyId, issuer: key.email, subject: "",
+            audience: grantAudience(key.tokenURL), scope: scopes.joined(separator: " "),
+            issuedAtSeconds: nowSeconds)
     }
 
     /// Header and claims, which the signature is over.

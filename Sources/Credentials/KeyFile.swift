@@ -1,6 +1,8 @@
 // The credential files that Google's tools write, checked: what is in them, or what is wrong. Their
 // `type` says which kind they are. Messages name fields, never values.
 
+import GoogleAPI
+
 /// A credential file's content.
 package enum KeyFile: Equatable, Sendable {
     case serviceAccount(ServiceAccountKey)
@@ -71,6 +73,19 @@ package enum KeyFile: Equatable, Sendable {
         case .impersonated(let account): account.universeDomain
         case .external(let account): account.universeDomain
         }
+    }
+
+    /// Takes what the environment says for an external account on AWS.
+    ///
+    /// - Throws: where neither of them says what is needed.
+    package mutating func take(_ environment: AmazonEnvironment) throws(KeyFault) {
+        guard case .external(var account) = self, case .amazon(var source) = account.source else {
+            return
+        }
+        if let fault = source.fault(environment) { throw fault }
+        source.environment = environment
+        account.source = .amazon(source)
+        self = .external(account)
     }
 
     /// The private key inside, if there is one, for whoever can tell whether it is one.
@@ -169,7 +184,6 @@ struct KeyFields {
     private let prefix: String
 
     static let anew = "have the file written anew"
-    static let googleUniverse = "googleapis.com"
 
     init(_ tree: JSONTree, prefix: String = "") {
         self.tree = tree
@@ -230,7 +244,7 @@ struct KeyFields {
 
     func universe() throws(KeyFault) -> String {
         let found = try text("universe_domain", else: "")
-        return found.isEmpty ? Self.googleUniverse : found
+        return Endpoint.universe(found, environment: nil)
     }
 
     func number(_ name: String) -> Double? { present(name)?.number }

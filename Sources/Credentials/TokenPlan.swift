@@ -2,11 +2,14 @@
 // Google's rules for both. A value; who carries it out needs files, a network and a signature.
 //
 //     service account             signs a token itself, nobody is asked     (AIP-4111)
-//     … as the source of another  a grant at its token endpoint             (RFC 7523)
+//     … with scopes asked for     a grant at its token endpoint             (RFC 7523)
+//     … in another universe       signs a token itself, with those scopes   (AIP-4111)
 //     authorized user             a refresh at its token endpoint           (RFC 6749, 6)
 //     external account            an exchange at the token service          (RFC 8693)
 //     no file                     the metadata server
 //     impersonation               with the token of one of these, another's (generateAccessToken)
+
+import GoogleAPI
 
 /// What a target wants of its token.
 package struct TokenWish: Equatable, Sendable {
@@ -20,14 +23,15 @@ package struct TokenWish: Equatable, Sendable {
     /// The service account to act as; "": none.
     package var impersonate: String
 
+    /// - Parameter environmentUniverse: `GOOGLE_CLOUD_UNIVERSE_DOMAIN`; nil: not set.
     package init(
         scopes: [String] = [], defaultScopes: [String] = [], host: String,
-        universeDomain: String = "", impersonate: String = ""
+        universeDomain: String = "", environmentUniverse: String? = nil, impersonate: String = ""
     ) {
         self.scopes = scopes
         self.defaultScopes = defaultScopes.isEmpty ? [Self.cloudPlatform] : defaultScopes
         self.host = host
-        self.universeDomain = universeDomain.isEmpty ? KeyFields.googleUniverse : universeDomain
+        self.universeDomain = Endpoint.universe(universeDomain, environment: environmentUniverse)
         self.impersonate = impersonate
     }
 
@@ -81,7 +85,7 @@ package indirect enum TokenPlan: Equatable, Sendable {
     package init(metadataServer host: String, _ wish: TokenWish) throws(KeyFault) {
         let isDirect = wish.impersonate.isEmpty
         let scopes = isDirect ? wish.effectiveScopes : TokenWish.impersonation
-        let list = scopes.map(formEncoded).joined(separator: "%2C")
+        let list = scopes.map(PercentEncoding.form.encode).joined(separator: "%2C")
         let path = "/computeMetadata/v1/instance/service-accounts/default/token?scopes=\(list)"
         guard let url = EndpointURL("http://\(host)\(path)") else {
             throw KeyFault(
@@ -97,10 +101,11 @@ package indirect enum TokenPlan: Equatable, Sendable {
         switch file {
         case .serviceAccount(let key):
             // Outside of Google's own universe there is no endpoint for grants.
-            if isSource, wish.universeDomain == KeyFields.googleUniverse {
-                return .grant(key, scopes: wish.scopes)
+            let isGranted = wish.universeDomain == Endpoint.defaultUniverse
+            guard isGranted, !wish.scopes.isEmpty else {
+                return .selfSigned(key, audience: "https://\(wish.host)/", scopes: wish.scopes)
             }
-            return .selfSigned(key, audience: "https://\(wish.host)/", scopes: wish.scopes)
+            return .grant(key, scopes: wish.scopes)
         case .authorizedUser(let user):
             return .refresh(user, scopes: isSource ? [] : wish.scopes)
         case .impersonated(let account):
@@ -124,7 +129,7 @@ package indirect enum TokenPlan: Equatable, Sendable {
     private static func impersonation(_ wish: TokenWish) throws(KeyFault) -> Impersonation {
         let text =
             "https://iamcredentials.\(wish.universeDomain)/v1/projects/-/serviceAccounts/"
-            + "\(pathEncoded(wish.impersonate)):generateAccessToken"
+            + "\(PercentEncoding.segment.encode(wish.impersonate)):generateAccessToken"
         guard let url = EndpointURL(text) else {
             throw KeyFault("the universe_domain makes no URL", "give a domain name")
         }

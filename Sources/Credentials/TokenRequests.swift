@@ -1,6 +1,7 @@
 // What is asked of token endpoints, and what their answers mean. Each request is a value; messages
 // about an answer name the endpoint, the status and OAuth's own error, never a body.
 
+import GoogleAPI
 import Schema
 
 /// A token as it was given.
@@ -49,8 +50,9 @@ package enum TokenRequests {
         HTTPRequest(url, headers: headers, secrets: headers.map { Secret($0.value) })
     }
 
+    /// - Parameter parts: of the subject token that are secrets as well.
     package static func exchange(
-        _ account: ExternalAccount, subject: Secret, scopes: [String]
+        _ account: ExternalAccount, subject: Secret, parts: [Secret] = [], scopes: [String]
     ) -> HTTPRequest {
         var form: [(name: String, value: Secret)] = [
             ("grant_type", Secret("urn:ietf:params:oauth:grant-type:token-exchange")),
@@ -77,7 +79,7 @@ package enum TokenRequests {
         }
         return HTTPRequest(
             account.tokenURL, .form(form), headers: headers,
-            secrets: [subject, account.clientSecret])
+            secrets: [subject, account.clientSecret] + parts)
     }
 
     package static func metadata(_ url: EndpointURL) -> HTTPRequest {
@@ -197,7 +199,8 @@ package struct TokenAnswer {
     private func printable(_ text: String) -> String? {
         let hidden = request.secrets.contains { secret in
             !secret.text.isEmpty
-                && (text.contains(secret.text) || text.contains(formEncoded(secret.text)))
+                && (text.contains(secret.text)
+                    || text.contains(PercentEncoding.form.encode(secret.text)))
         }
         guard !hidden, !text.isEmpty else { return nil }
         let plain = text.unicodeScalars.prefix(160).map { scalar -> Character in

@@ -16,19 +16,25 @@ package final class StreamingCall {
     private let incoming: UnsafeMutablePointer<UnsafeMutablePointer<grpc_byte_buffer>?>
     private var sending = Sending.idle
     private var receiving = Receiving.idle
+    private var onHead: (([MetadataField]) -> Void)?
     private var onEnd: ((CallEnd) -> Void)?
     /// Operations that the queue still has; the C struct is read when none is left.
     private var outstanding = 0
 
     /// Starts the call: metadata go out, `onEnd` is called once and last.
+    ///
+    /// - Parameter onHead: the server's metadata before its first message, once; empty where it
+    ///   sends none or the call ends without. Messages that are asked for only then come later.
     package init(
         channel: Channel, path: String, metadata: [MetadataField] = [],
-        deadlineNanoseconds: UInt64? = nil, onEnd: @escaping (CallEnd) -> Void
+        deadlineNanoseconds: UInt64? = nil, onHead: (([MetadataField]) -> Void)? = nil,
+        onEnd: @escaping (CallEnd) -> Void
     ) throws(CallError) {
         guard let core = channel.core else { throw .refused("the channel is closed") }
         guard isLegalPath(path) else { throw .illegalPath(path) }
         for field in metadata { try field.check() }
         self.channel = channel
+        self.onHead = onHead
         self.onEnd = onEnd
         client = .allocate(capacity: 1)
         CGRPC_client_init(client)
@@ -54,11 +60,16 @@ package final class StreamingCall {
     private func begin(_ metadata: consuming CoreMetadata) throws(CallError) {
         let entries = metadata.entries
         let count = metadata.count
-        let accepted = operation({ _, _ in }) { _, tag in
+        let accepted = operation({ call, _ in call.tellHead() }) { _, tag in
             CGRPC_start_stream(client, entries, count, tag)
         }
         guard accepted else { throw .refused("the call could not be started") }
         operation({ _, _ in }) { _, tag in CGRPC_receive_status(client, tag) }
+    }
+
+    private func tellHead() {
+        guard let onHead = onHead.take() else { return }
+        onHead(readMetadata(client.pointee.initial_metadata))
     }
 
     /// Sends a message; `onSent` is called when the next may be sent, with false if the call is

@@ -30,7 +30,7 @@ package enum Endpoint {
 
     /// "host:port".
     package static func address(_ request: EndpointRequest) throws(EndpointError) -> String {
-        let universe = universe(request)
+        let universe = universe(request.universeDomain, environment: request.environmentUniverse)
         let word = request.useMTLSEndpoint?.lowercased() ?? "auto"
         let isMutual: Bool
         switch word {
@@ -45,11 +45,8 @@ package enum Endpoint {
     }
 
     /// The universe that the target is in: its setting, else the environment's, else the default.
-    package static func universe(_ request: EndpointRequest) -> String {
-        for candidate in [request.universeDomain, request.environmentUniverse ?? ""]
-        where !candidate.isEmpty {
-            return candidate
-        }
+    package static func universe(_ setting: String, environment: String?) -> String {
+        for candidate in [setting, environment ?? ""] where !candidate.isEmpty { return candidate }
         return defaultUniverse
     }
 

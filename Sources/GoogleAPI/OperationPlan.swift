@@ -5,7 +5,8 @@
 
 package import Schema
 
-package struct OperationPlan: Sendable {
+/// A reference: a method, its rules and its description share it.
+package final class OperationPlan: Sendable {
     /// What an operation's message says.
     package struct Reading: Equatable, Sendable {
         package var name = ""
@@ -51,19 +52,15 @@ package struct OperationPlan: Sendable {
     private let nameField: UInt32
     private let cancelNameField: UInt32
 
-    private static let operations = "google.longrunning.Operations"
     private static let operationType = "google.longrunning.Operation"
 
     /// Nil: the method begins no operation that could be followed.
     package init?(of method: MethodDescriptor, in schema: Schema) {
         guard method.isUnary else { return nil }
         if method.outputName == Self.operationType {
-            let declared = method.options.operationInfo?.responseType ?? ""
-            let package = method.service.split(separator: ".").dropLast().joined(separator: ".")
-            let full =
-                declared.contains(".") || package.isEmpty ? declared : "\(package).\(declared)"
-            pollMethod = "\(Self.operations)/GetOperation"
-            cancelMethod = "\(Self.operations)/CancelOperation"
+            let full = Self.declaredResponse(of: method)
+            pollMethod = "google.longrunning.Operations/GetOperation"
+            cancelMethod = "google.longrunning.Operations/CancelOperation"
             responseName = full
             response = schema.message(named: full)
             ownKind = nil
@@ -87,15 +84,29 @@ package struct OperationPlan: Sendable {
         cancelNameField = cancelName?.number ?? name.number
     }
 
+    /// The full name of the type that the method's google.longrunning.operation_info tells, perhaps
+    /// without its package; "": none.
+    private static func declaredResponse(of method: MethodDescriptor) -> String {
+        let declared = method.options.operationInfo?.responseType ?? ""
+        guard !declared.isEmpty, !declared.contains("."),
+            let dot = method.service.lastIndex(of: ".")
+        else {
+            return declared
+        }
+        return "\(method.service[..<dot]).\(declared)"
+    }
+
     /// The bytes of a poll's or a cancel's request.
     /// - Parameter method: `pollMethod` or `cancelMethod`.
     package func request(name: String, of method: String) -> [UInt8] {
-        WireText.field(method == cancelMethod ? cancelNameField : nameField, Array(name.utf8))
+        var writer = MessageWriter()
+        writer.text(method == cancelMethod ? cancelNameField : nameField, name)
+        return writer.bytes
     }
 
     /// The routing header's value for it, as the generated clients send it with every poll.
     package static func routing(name: String) -> String {
-        "name=\(FormEncoding.encode(name.utf8))"
+        "name=\(PercentEncoding.routing.encode(name))"
     }
 
     // MARK: reading
@@ -105,7 +116,7 @@ package struct OperationPlan: Sendable {
     /// - Returns: nil: the bytes are no message.
     package func read(_ bytes: [UInt8], request: [UInt8]?) -> Reading? {
         bytes.withUnsafeBytes { raw in
-            guard WireScan.eachField(of: raw, { _, _, _ in }) else { return nil }
+            guard WireScan.eachField(of: raw, { _, _ in }) else { return nil }
             if let ownKind { return ownKind.read(raw, whole: bytes, request: request) }
             return readOperation(raw)
         }
@@ -114,16 +125,16 @@ package struct OperationPlan: Sendable {
     /// `name` 1, `metadata` 2, `done` 3, `error` 4, `response` 5.
     private func readOperation(_ raw: UnsafeRawBufferPointer) -> Reading {
         var reading = Reading()
-        reading.name = WireText.string(1, of: raw) ?? ""
-        reading.progress = WireText.bytes(2, of: raw) ?? []
+        reading.name = WireScan.text(1, of: raw) ?? ""
+        reading.progress = WireScan.bytes(2, of: raw) ?? []
         reading.isDone = WireScan.last(3, of: raw) == .varint(1)
-        reading.status = reading.isDone ? WireText.bytes(4, of: raw) : nil
-        guard reading.isDone, reading.status == nil, let any = WireText.bytes(5, of: raw) else {
+        reading.status = reading.isDone ? WireScan.bytes(4, of: raw) : nil
+        guard reading.isDone, reading.status == nil, let any = WireScan.bytes(5, of: raw) else {
             return reading
         }
         any.withUnsafeBytes { inner in
-            let type = (WireText.string(1, of: inner) ?? "").split(separator: "/").last ?? ""
-            reading.response = WireText.bytes(2, of: inner) ?? []
+            let type = (WireScan.text(1, of: inner) ?? "").split(separator: "/").last ?? ""
+            reading.response = WireScan.bytes(2, of: inner) ?? []
             if !responseName.isEmpty, type != responseName { reading.foreignType = String(type) }
         }
         return reading
@@ -162,12 +173,20 @@ extension OperationPlan.OwnKind {
     ) -> OperationPlan.Reading {
         var reading = OperationPlan.Reading()
         reading.isDone = WireScan.last(status, of: raw) == .varint(done)
-        reading.name = fullName(WireText.string(name, of: raw) ?? "", raw, request)
-        reading.progress = WireText.any(typeName, whole)
-        let status = error.flatMap { WireText.bytes($0, of: raw) }
+        reading.name = fullName(WireScan.text(name, of: raw) ?? "", raw, request)
+        reading.progress = any(whole)
+        let status = error.flatMap { WireScan.bytes($0, of: raw) }
         if reading.isDone { reading.status = status.flatMap { $0.isEmpty ? nil : $0 } }
         reading.response = reading.isDone && reading.status == nil ? whole : []
         return reading
+    }
+
+    /// The whole operation as a google.protobuf.Any.
+    private func any(_ whole: [UInt8]) -> [UInt8] {
+        var writer = MessageWriter()
+        writer.text(1, "type.googleapis.com/\(typeName)")
+        writer.data(2, whole)
+        return writer.bytes
     }
 
     /// `projects/P/locations/L/operations/NAME`, with P and L from the request, else from the link
@@ -176,12 +195,12 @@ extension OperationPlan.OwnKind {
         _ short: String, _ raw: UnsafeRawBufferPointer, _ request: [UInt8]?
     ) -> String {
         guard !short.isEmpty, !short.contains("/") else { return short }
-        let own = places.lazy.compactMap { WireText.string($0, of: raw) }.first { !$0.isEmpty }
+        let own = places.lazy.compactMap { WireScan.text($0, of: raw) }.first { !$0.isEmpty }
         let place = (request ?? []).withUnsafeBytes { self.place(in: $0) }
         if let project = place.project, let location = own ?? place.location {
             return "projects/\(project)/locations/\(location)/operations/\(short)"
         }
-        let link = selfLink.flatMap { WireText.string($0, of: raw) } ?? ""
+        let link = selfLink.flatMap { WireScan.text($0, of: raw) } ?? ""
         guard let start = link.range(of: "projects/") else { return short }
         return link[start...].split(separator: "/").map { $0 == "zones" ? "locations" : String($0) }
             .joined(separator: "/")
@@ -191,14 +210,14 @@ extension OperationPlan.OwnKind {
         in request: UnsafeRawBufferPointer
     ) -> (project: String?, location: String?) {
         for field in self.request.resources {
-            let parts = (WireText.string(field, of: request) ?? "").split(separator: "/")
+            let parts = (WireScan.text(field, of: request) ?? "").split(separator: "/")
             guard parts.count >= 4, parts[0] == "projects",
                 ["locations", "zones"].contains(parts[2])
             else { continue }
             return (String(parts[1]), String(parts[3]))
         }
-        let project = self.request.project.flatMap { WireText.string($0, of: request) }
-        let location = self.request.places.lazy.compactMap { WireText.string($0, of: request) }
+        let project = self.request.project.flatMap { WireScan.text($0, of: request) }
+        let location = self.request.places.lazy.compactMap { WireScan.text($0, of: request) }
             .first { !$0.isEmpty }
         return (project.flatMap { $0.isEmpty ? nil : $0 }, location)
     }
@@ -208,37 +227,5 @@ extension String {
     /// Where a piece begins.
     fileprivate func range(of piece: String) -> String.Index? {
         indices.first { self[$0...].hasPrefix(piece) }
-    }
-}
-
-/// Strings and bytes as single fields on the wire.
-enum WireText {
-    static func bytes(_ number: UInt32, of raw: UnsafeRawBufferPointer) -> [UInt8]? {
-        guard case .bytes(let range)? = WireScan.last(number, of: raw) else { return nil }
-        return Array(raw[range])
-    }
-
-    static func string(_ number: UInt32, of raw: UnsafeRawBufferPointer) -> String? {
-        bytes(number, of: raw).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    static func field(_ number: UInt32, _ payload: [UInt8]) -> [UInt8] {
-        varint(UInt64(number) << 3 | 2) + varint(UInt64(payload.count)) + payload
-    }
-
-    /// A google.protobuf.Any.
-    static func any(_ typeName: String, _ value: [UInt8]) -> [UInt8] {
-        field(1, Array("type.googleapis.com/\(typeName)".utf8)) + field(2, value)
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-        return bytes
     }
 }

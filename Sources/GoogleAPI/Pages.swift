@@ -14,28 +14,30 @@ package struct PagePlan: Equatable, Sendable {
 
     /// Nothing: the method has no pages.
     package init?(_ method: MethodDescriptor, _ schema: Schema) {
-        guard method.isUnary else { return nil }
-        let request = schema.fields(of: method.input)
-        let response = schema.fields(of: method.output)
-        guard let token = PagePlan.text("page_token", in: request),
-            let next = PagePlan.text("next_page_token", in: response),
-            request.contains(where: { PagePlan.isPageSize($0, schema) }),
-            let items = response.first(where: { $0.isRepeated })
+        guard method.isUnary,
+            let token = Self.text("page_token", of: method.input, schema),
+            let next = Self.text("next_page_token", of: method.output, schema),
+            ["page_size", "max_results"].contains(where: {
+                Self.isPageSize(schema.field($0, of: method.input), schema)
+            }),
+            let items = schema.firstList(of: method.output)
         else { return nil }
         requestToken = token.number
         responseToken = next.number
         self.items = items.number
     }
 
-    private static func text(_ name: String, in fields: [FieldInfo]) -> FieldInfo? {
-        fields.first { $0.name == name && $0.type == .string && !$0.isRepeated }
+    private static func text(
+        _ name: String, of message: MessageHandle, _ schema: Schema
+    ) -> FieldInfo? {
+        schema.field(name, of: message).flatMap {
+            $0.type == .string && !$0.isRepeated ? $0 : nil
+        }
     }
 
     /// A whole number; or, as in older APIs, one in a wrapper message.
-    private static func isPageSize(_ field: FieldInfo, _ schema: Schema) -> Bool {
-        guard field.name == "page_size" || field.name == "max_results", !field.isRepeated else {
-            return false
-        }
+    private static func isPageSize(_ field: FieldInfo?, _ schema: Schema) -> Bool {
+        guard let field, !field.isRepeated else { return false }
         switch field.type {
         case .int32, .int64, .uint32, .uint64, .sint32, .sint64, .fixed32, .fixed64, .sfixed32,
             .sfixed64:

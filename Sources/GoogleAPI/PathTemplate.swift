@@ -40,18 +40,17 @@ package struct PathTemplate: Equatable, Sendable {
         key = String(name)
         let inner = parts.count == 2 ? String(parts[1]) : "*"
         var pieces: [Piece] = []
-        Self.add(template[..<open], to: &pieces, isFirst: true)
+        Self.add(template[..<open], to: &pieces)
         pieces.append(.captureStart)
-        Self.add(inner[...], to: &pieces, isFirst: true)
+        Self.add(inner[...], to: &pieces)
         pieces.append(.captureEnd)
-        Self.add(template[template.index(after: close)...], to: &pieces, isFirst: false)
+        Self.add(template[template.index(after: close)...], to: &pieces)
         let openCount = pieces.count { $0 == .anything || $0 == .rest }
         guard openCount <= Self.anythingMax, pieces.count <= Self.piecesMax else { return nil }
         self.pieces = pieces
     }
 
-    /// - Parameter isFirst: nothing stands before, to which a `**` would belong.
-    private static func add(_ text: Substring, to pieces: inout [Piece], isFirst: Bool) {
+    private static func add(_ text: Substring, to pieces: inout [Piece]) {
         let segments = text.split(separator: "/", omittingEmptySubsequences: false)
         var literal: [UInt8] = []
         for (index, segment) in segments.enumerated() {
@@ -99,19 +98,21 @@ private struct PathMatch {
     let value: [UInt8]
     var start = 0
     var end = 0
-    private var failed: Set<Int> = []
+    /// By piece and place.
+    private var failed: [Bool]
 
     init(pieces: [PathTemplate.Piece], value: [UInt8]) {
         self.pieces = pieces
         self.value = value
+        failed = Array(repeating: false, count: pieces.count * (value.count + 1))
     }
 
     mutating func run(_ piece: Int, _ at: Int) -> Bool {
         guard piece < pieces.count else { return isEnd(at) }
         let place = piece * (value.count + 1) + at
-        if failed.contains(place) { return false }
+        if failed[place] { return false }
         if step(piece, at) { return true }
-        failed.insert(place)
+        failed[place] = true
         return false
     }
 

@@ -26,15 +26,21 @@ package struct RoutingPlan: Equatable, Sendable {
     /// From google.api.routing: empty values are left out. From google.api.http: they are sent.
     private let isExplicit: Bool
 
+    /// Names in a header, at most: several times what any API of Google's has. Each costs every
+    /// call a look through its request, so that a method with more has no header.
+    static let parametersMax = 64
+
     /// Nil: calls of this method carry no routing header.
     package init?(of method: MethodDescriptor, in schema: Schema) {
         guard !method.isClientStreaming else { return nil }
         if let routing = method.options.routing {
+            guard routing.count <= Self.parametersMax else { return nil }
             isExplicit = true
             parameters = routing.compactMap { Self.explicit($0, method, schema) }
         } else {
             isExplicit = false
             let names = Self.variables(in: method.options.http?.primary.path ?? "")
+            guard names.count <= Self.parametersMax else { return nil }
             parameters = names.compactMap {
                 Self.parameter(key: $0, field: $0, template: nil, method, schema)
             }
@@ -62,7 +68,9 @@ package struct RoutingPlan: Equatable, Sendable {
         var message: MessageHandle? = method.input
         var kind: Kind?
         for part in name.split(separator: ".", omittingEmptySubsequences: false) {
-            guard let container = message, let field = schema.field(String(part), of: container),
+            // No message goes deeper, so that no request has such a value.
+            guard path.count <= Schema.depthLimit, let container = message,
+                let field = schema.field(String(part), of: container),
                 !field.isRepeated
             else { return nil }
             path.append(field.number)
@@ -74,10 +82,11 @@ package struct RoutingPlan: Equatable, Sendable {
     }
 
     /// The names in a path's braces: `/v1/{parent=projects/*}/x:{verb}` has `parent` and `verb`.
+    /// One more than a header may have says that there are too many.
     static func variables(in path: String) -> [String] {
         var names: [String] = []
         var rest = path[...]
-        while let open = rest.firstIndex(of: "{") {
+        while names.count <= parametersMax, let open = rest.firstIndex(of: "{") {
             rest = rest[rest.index(after: open)...]
             guard let end = rest.firstIndex(where: { $0 == "=" || $0 == "}" }) else { break }
             names.append(String(rest[..<end]))
@@ -115,7 +124,8 @@ package struct RoutingPlan: Equatable, Sendable {
             }
         }
         guard !pairs.isEmpty else { return nil }
-        return pairs.map { "\(FormEncoding.encode($0.key.utf8))=\(FormEncoding.encode($0.value))" }
+        let encoding = PercentEncoding.routing
+        return pairs.map { "\(encoding.encode($0.key))=\(encoding.encode($0.value))" }
             .joined(separator: "&")
     }
 

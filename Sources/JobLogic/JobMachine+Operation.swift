@@ -1,5 +1,6 @@
 // A job whose call has begun a long-running operation: from `running` to `waiting`, and on to its
-// end. Never makes a second call; only what polls say changes it.
+// end; and a cancelled one whose operation is to be cancelled too. Never makes a second call; only
+// what polls say changes it.
 
 extension Job {
     /// The call ended well: it has begun an operation, or is its whole story already.
@@ -27,13 +28,18 @@ extension Job {
         _ reading: OperationReading, random: UInt64, now: Moment
     ) throws(IllegalEvent) {
         try checkWaiting()
-        follow(reading, polls: polls &+ 1, random: random, now: now)
+        follow(reading, polls: checkpoint.polls &+ 1, random: random, now: now)
     }
 
     /// No answer now: the operation goes on, and is asked again.
     mutating func postponePoll(random: UInt64, now: Moment) throws(IllegalEvent) {
         try checkWaiting()
-        scheduleNextPoll(made: polls &+ 1, random: random, now: now)
+        noteAsked(random: random, now: now)
+    }
+
+    mutating func putOperationOff(until milliseconds: Int64) throws(IllegalEvent) {
+        if !owesCancel { try checkWaiting() }
+        progress.notBeforeMilliseconds = milliseconds
     }
 
     mutating func loseOperation(_ error: JobError, now: Moment) throws(IllegalEvent) {
@@ -41,22 +47,10 @@ extension Job {
         end(.failed, error: error, now: now)
     }
 
-    mutating func cancelWaiting(now: Moment) {
-        end(
-            .cancelled,
-            error: JobError(
-                code: StatusCode.cancelled,
-                message: "cancelled while its operation ran: \(progress.operationName ?? "")"
-                    + " may still end well",
-                fromTarget: false), now: now)
-    }
-
     /// When the operation began, as far as the job knows.
     package var operationStartMilliseconds: Int64 {
         progress.attempts.last?.endedAtMilliseconds ?? progress.startedAtMilliseconds ?? 0
     }
-
-    private var polls: UInt32 { OperationCheckpoint(progress.checkpoint)?.polls ?? 0 }
 
     private func checkWaiting() throws(IllegalEvent) {
         guard progress.state == .waiting else {
@@ -69,17 +63,81 @@ extension Job {
     ) {
         progress.checkpoint = OperationCheckpoint(polls: polls, progress: reading.progress).bytes
         guard reading.isDone else {
-            return scheduleNextPoll(made: polls, random: random, now: now)
+            progress.state = .waiting
+            return askAgain(after: polls, random: random, now: now)
         }
         end(reading.error == nil ? .succeeded : .failed, error: reading.error, now: now)
     }
 
-    private mutating func scheduleNextPoll(made: UInt32, random: UInt64, now: Moment) {
-        progress.state = .waiting
-        let known = OperationCheckpoint(progress.checkpoint)?.progress ?? []
-        progress.checkpoint = OperationCheckpoint(polls: made, progress: known).bytes
+    // MARK: how often it was asked
+
+    private var checkpoint: OperationCheckpoint {
+        OperationCheckpoint(progress.checkpoint) ?? OperationCheckpoint(polls: 0, progress: [])
+    }
+
+    /// Once more, without an answer that says anything.
+    private mutating func noteAsked(random: UInt64, now: Moment) {
+        var checkpoint = checkpoint
+        checkpoint.polls &+= 1
+        progress.checkpoint = checkpoint.bytes
+        askAgain(after: checkpoint.polls, random: random, now: now)
+    }
+
+    private mutating func askAgain(after made: UInt32, random: UInt64, now: Moment) {
         let wait = OperationRules.backOff.backOffMilliseconds(
-            made: Int32(clamping: made) + (made < UInt32(Int32.max) ? 1 : 0), random: random)
+            made: Int32(clamping: UInt64(made) + 1), random: random)
         progress.notBeforeMilliseconds = now.wall(afterMilliseconds: wait)
+    }
+
+    // MARK: cancels
+
+    /// Its operation is to be cancelled, and has not been told: no other ended job has a time.
+    package var owesCancel: Bool {
+        progress.state == .cancelled && progress.notBeforeMilliseconds != nil
+    }
+
+    mutating func cancelWaiting(now: Moment) {
+        end(.cancelled, error: nil, now: now)
+        noteCancel("may still end well")
+    }
+
+    mutating func wantOperationCancel(now: Moment) throws(IllegalEvent) {
+        guard progress.state == .cancelled, progress.operationName != nil else {
+            throw IllegalEvent(
+                reason: "it has no operation to cancel: it is \(progress.state.name)")
+        }
+        progress.notBeforeMilliseconds = now.wallMilliseconds
+        // the cancel's tries are counted anew
+        var checkpoint = checkpoint
+        checkpoint.polls = 0
+        progress.checkpoint = checkpoint.bytes
+        noteCancel("is told to stop, and may still end well")
+    }
+
+    mutating func postponeOperationCancel(random: UInt64, now: Moment) throws(IllegalEvent) {
+        try checkOwesCancel()
+        noteAsked(random: random, now: now)
+    }
+
+    mutating func endOperationCancel(failure: String?) throws(IllegalEvent) {
+        try checkOwesCancel()
+        progress.notBeforeMilliseconds = nil
+        noteCancel(
+            failure.map { "may still end well; it could not be told to stop: \($0)" }
+                ?? "was told to stop, and may still end well")
+    }
+
+    private func checkOwesCancel() throws(IllegalEvent) {
+        guard owesCancel else {
+            throw IllegalEvent(reason: "no operation of it is to be cancelled")
+        }
+    }
+
+    /// - Parameter fate: what is known of the operation.
+    private mutating func noteCancel(_ fate: String) {
+        progress.error = JobError(
+            code: StatusCode.cancelled,
+            message: "cancelled while its operation ran: \(progress.operationName ?? "") \(fate)",
+            fromTarget: false)
     }
 }

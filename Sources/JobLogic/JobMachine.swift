@@ -32,8 +32,16 @@ package enum JobEvent: Equatable, Sendable {
     case operationPolled(OperationReading, random: UInt64)
     /// No answer now.
     case pollPostponed(random: UInt64)
+    /// Nobody knows now how to ask for it, or to cancel it.
+    case operationPutOff(untilMilliseconds: Int64)
     /// It cannot be followed any more, or not for longer.
     case operationLost(JobError)
+    /// The job is cancelled, and its operation is to be cancelled too.
+    case operationCancelWanted
+    /// No answer now.
+    case operationCancelPostponed(random: UInt64)
+    /// The operation was told, or for this reason never will be.
+    case operationCancelEnded(failure: String?)
 }
 
 package struct AttemptReport: Equatable, Sendable {
@@ -79,7 +87,12 @@ extension Job {
         case .operationPolled(let reading, let random):
             try notePoll(reading, random: random, now: now)
         case .pollPostponed(let random): try postponePoll(random: random, now: now)
+        case .operationPutOff(let time): try putOperationOff(until: time)
         case .operationLost(let error): try loseOperation(error, now: now)
+        case .operationCancelWanted: try wantOperationCancel(now: now)
+        case .operationCancelPostponed(let random):
+            try postponeOperationCancel(random: random, now: now)
+        case .operationCancelEnded(let failure): try endOperationCancel(failure: failure)
         }
     }
 
@@ -260,6 +273,9 @@ extension Job {
 
     private mutating func retry() throws(IllegalEvent) {
         switch progress.state {
+        case .cancelled where owesCancel:
+            // another call while the first one's operation still runs is what nobody wants
+            throw IllegalEvent(reason: "its operation is still to be cancelled: try again later")
         case .failed, .cancelled, .expired, .unknown: break
         case .queued, .scheduled, .running, .waiting:
             throw IllegalEvent(reason: "it has not ended: it is \(progress.state.name)")

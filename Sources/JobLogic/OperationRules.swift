@@ -6,6 +6,9 @@
 //                      ▲                      ├─ done ──▶ succeeded | failed
 //                      │                      └─ never heard of it, not allowed ──▶ failed
 //                      └── no answer now ◀────┘
+//
+//     waiting ── a person's cancel ──▶ cancelled ── due, where the target asks for it ──▶ told
+//                                          └── no answer now: later, for a day ◀────────┘
 
 /// What an operation's message says.
 package struct OperationReading: Equatable, Sendable {
@@ -74,6 +77,10 @@ package final class OperationRules: Sendable {
         return policy
     }
 
+    /// How long an operation is tried to be told to stop whose target does not answer, counted from
+    /// its job's end: as long as it is followed where the settings say nothing else.
+    static var cancelTimeoutMilliseconds: Int64 { 86_400_000 }
+
     /// A poll that ends so says nothing of the operation: it is asked again.
     static func isPassing(_ code: Int32) -> Bool {
         switch code {
@@ -86,6 +93,7 @@ package final class OperationRules: Sendable {
 }
 
 /// What a waiting job's `checkpoint` holds: polls made (4 bytes, lowest first), then the progress.
+/// Of a cancelled one whose operation is to be told, the tries to tell it take the polls' place.
 package struct OperationCheckpoint: Equatable, Sendable {
     package var polls: UInt32
     package var progress: [UInt8]

@@ -121,6 +121,7 @@ extension QueueLogic {
                 if job.diskState == .queued { settlePlace(job) }
                 return refusePurge(job, token)
             }
+            forgetPoll(of: job)
             job.phase = .committing
             live[key] = job
             pending.append(
@@ -136,7 +137,8 @@ extension QueueLogic {
             effects.append(.refused(token, Refusal(.impossible, "not possible: \(error.reason)")))
             return
         }
-        if action == .cancel, job.diskState == .waiting { stopFollowing(job) }
+        forgetPoll(of: job)
+        if action == .cancel, job.diskState == .waiting { wantCancel(of: job) }
         settle(job, tokens: [token])
     }
 }

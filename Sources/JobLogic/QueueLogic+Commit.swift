@@ -92,7 +92,8 @@ extension QueueLogic {
         for token in job.told { effects.append(.acted(token, job.job)) }
         job.told = []
         let state = job.diskState
-        if state.hasEnded || state == .unknown {
+        // a cancelled job whose operation was told has not ended once more
+        if state.hasEnded || state == .unknown, state != update.from {
             effects.append(
                 .settled(SettledJob(live: job, responses: update.responses)))
             effects.append(

@@ -1,16 +1,24 @@
-// Polls of long-running operations: found on disk when they are due, made as small calls by any
-// worker, and what they say committed. A job that waits is on disk only; between its polls nothing
-// of it is in memory. A poll takes a place like a call but counts as no attempt.
+// Calls about long-running operations: polls of jobs that wait, and the cancels of operations whose
+// jobs were cancelled, where the target asks for that. Both are found on disk when they are due,
+// made as small calls by any worker, and what they say is committed. Such a job is on disk only;
+// between its calls nothing of it is in memory. They take a place like a call but count as no
+// attempt.
 //
 //     waiting on disk ── due ──▶ poll in flight ── its end ──▶ committing ──▶ waiting, or ended
+//       │
+//       └─ cancel ──▶ committing ──▶ cancelled on disk, and answered; its operation to be told
+//                                      │         ▲
+//                                     due        │ no answer now, later
+//                                      ▼         │
+//                                cancel in flight ── its end ──▶ committing ──▶ cancelled
 //
-// A poll that is lost with the queue or a worker is simply made again: it changes nothing.
+// One that is lost with the queue or a worker is simply made again: a poll changes nothing, and an
+// operation that was cancelled twice is cancelled.
 
-/// A poll under way.
+/// A poll, or a cancel, under way.
 struct Poll {
     var job: Job
-    /// Nil: a cancel that nobody waits for.
-    var rules: OperationRules?
+    var rules: OperationRules
 }
 
 extension QueueLogic {
@@ -20,14 +28,11 @@ extension QueueLogic {
     /// How often jobs are looked for whose method went away with a change of the settings.
     static var idlePollMilliseconds: Int64 { 60_000 }
 
-    /// What the end of a call has begun; nil: it is no call whose operation is awaited.
-    func operation(
-        begunBy outcome: Outcome, _ job: LiveJob
-    ) -> (rules: OperationRules, reading: OperationReading?)? {
-        guard outcome.code == StatusCode.ok, job.job.order.flags.contains(.waitOperation),
-            let rules = job.policy?.operation
+    /// How the operation is followed that the end of a call has begun; nil: none is awaited.
+    func operation(begunBy outcome: Outcome, _ job: LiveJob) -> OperationRules? {
+        guard outcome.code == StatusCode.ok, job.job.order.flags.contains(.waitOperation)
         else { return nil }
-        return (rules, rules.read(outcome.responses.first ?? [], job.requests.first))
+        return job.policy?.operation
     }
 
     // MARK: due
@@ -46,45 +51,62 @@ extension QueueLogic {
     mutating func startPolls(_ jobs: [Job], next: Int64?) {
         isFindingPolls = false
         nextPollMilliseconds = next
+        // what cannot be asked for must not be all that is ever found
+        let isCrowded = jobs.count >= QueueLogic.pollsMax
         for job in jobs where live[job.order.id.key] == nil && pollOfJob[job.order.id.key] == nil {
-            start(job)
+            if !start(job) { putOff(job, onDisk: isCrowded) }
         }
     }
 
-    private mutating func start(_ job: Job) {
-        guard let rules = policy(of: job.order)?.operation, let name = job.progress.operationName,
+    /// - Returns: false where its method is not known now: it waits until it is.
+    private mutating func start(_ job: Job) -> Bool {
+        let rules = policy(of: job.order)?.operation
+        if let end = endUnasked(job, rules) {
+            settlePoll(job, end)
+            return true
+        }
+        guard let rules, let name = job.progress.operationName,
+            let method = job.owesCancel ? rules.cancelMethod : rules.pollMethod,
             let target = lanes.target(of: job.order.lane)
-        else {
-            // its method is not known now: it waits until it is
-            nextPollMilliseconds = min(
-                nextPollMilliseconds ?? .max,
-                now.wall(afterMilliseconds: QueueLogic.idlePollMilliseconds))
-            return
-        }
-        guard now.wallMilliseconds - job.operationStartMilliseconds < rules.timeoutMilliseconds
-        else { return settlePoll(job, .operationLost(QueueLogic.overtime(job, rules))) }
-        let token = ask(
-            rules.pollMethod, rules, name, target, priority: job.order.priority, job: job)
-        pollOfJob[job.order.id.key] = token
-        call(order(rules.pollMethod, rules, name, target, job.order.priority), token)
-    }
-
-    private static func overtime(_ job: Job, _ rules: OperationRules) -> JobError {
-        JobError(
-            code: StatusCode.deadlineExceeded,
-            message: "the operation \(job.progress.operationName ?? "") did not end within its"
-                + " operation_timeout; it may still go on",
-            fromTarget: false)
-    }
-
-    private mutating func ask(
-        _ method: String, _ rules: OperationRules?, _ name: String, _ target: Int,
-        priority: Int32, job: Job
-    ) -> Token {
+        else { return false }
         let token = Poll.tokenBit | nextPollToken
         nextPollToken += 1
         polls[token] = Poll(job: job, rules: rules)
-        return token
+        pollOfJob[job.order.id.key] = token
+        call(order(method, rules, name, target, job.order.priority), token)
+        return true
+    }
+
+    private mutating func putOff(_ job: Job, onDisk: Bool) {
+        let time = now.wall(afterMilliseconds: QueueLogic.idlePollMilliseconds)
+        nextPollMilliseconds = min(nextPollMilliseconds ?? .max, time)
+        if onDisk { settlePoll(job, .operationPutOff(untilMilliseconds: time)) }
+    }
+
+    /// What has come to its end without another call.
+    private func endUnasked(_ job: Job, _ rules: OperationRules?) -> JobEvent? {
+        guard job.owesCancel else {
+            guard let rules,
+                now.wallMilliseconds - job.operationStartMilliseconds >= rules.timeoutMilliseconds
+            else { return nil }
+            return .operationLost(QueueLogic.overtime(job))
+        }
+        // the target does not ask for it, or not any more
+        if let rules, rules.cancelMethod == nil {
+            return .operationCancelEnded(failure: "its target has no cancel_operation now")
+        }
+        let age = now.wallMilliseconds - (job.progress.endedAtMilliseconds ?? 0)
+        return age < OperationRules.cancelTimeoutMilliseconds
+            ? nil : .operationCancelEnded(failure: "no answer came for a day")
+    }
+
+    private static func overtime(_ job: Job) -> JobError {
+        JobError(
+            code: StatusCode.deadlineExceeded,
+            message: "the operation \(job.progress.operationName ?? "") did not end within its"
+                + " operation_timeout; it may still go on: ask the target how it ends, and give it"
+                + " a longer operation_timeout if it needs one",
+            fromTarget: false)
     }
 
     private func order(
@@ -108,13 +130,22 @@ extension QueueLogic {
             effects.append(.callEnded(token, end))
             return
         }
-        guard let poll = polls.removeValue(forKey: token), let rules = poll.rules else { return }
+        guard let poll = polls.removeValue(forKey: token) else { return }
         let key = poll.job.order.id.key
         pollOfJob[key] = nil
-        // meanwhile somebody has cancelled it
+        // meanwhile somebody has changed it
         guard live[key] == nil else { return }
         if isDraining, end.code != StatusCode.ok { return }
-        settlePoll(poll.job, event(of: end, poll.job, rules), end, rules)
+        settlePoll(
+            poll.job,
+            poll.job.owesCancel ? event(ofCancel: end) : event(of: end, poll.job, poll.rules))
+    }
+
+    private mutating func event(ofCancel end: CallEnd) -> JobEvent {
+        if end.code == StatusCode.ok { return .operationCancelEnded(failure: nil) }
+        return OperationRules.isPassing(end.code)
+            ? .operationCancelPostponed(random: random.next())
+            : .operationCancelEnded(failure: end.message)
     }
 
     private mutating func event(
@@ -140,11 +171,9 @@ extension QueueLogic {
                 statusDetails: end.statusDetails, fromTarget: end.fromTarget))
     }
 
-    private mutating func settlePoll(
-        _ job: Job, _ event: JobEvent, _ end: CallEnd? = nil, _ rules: OperationRules? = nil
-    ) {
+    private mutating func settlePoll(_ job: Job, _ event: JobEvent) {
         let live = LiveJob(
-            job: job, requests: nil, policy: policy(of: job.order), diskState: .waiting,
+            job: job, requests: nil, policy: policy(of: job.order), diskState: job.progress.state,
             phase: .committing)
         change(live, event)
         var response: [UInt8]?
@@ -154,20 +183,22 @@ extension QueueLogic {
         settle(live, responses: response.map { [$0] })
     }
 
-    /// The job is cancelled: its poll is not waited for, and the operation is told where the target
-    /// asks for that.
-    mutating func stopFollowing(_ job: LiveJob) {
-        if let token = pollOfJob.removeValue(forKey: job.key) {
-            polls[token] = nil
-            abandon(token)
-        }
-        guard let rules = job.policy?.operation, let method = rules.cancelMethod,
-            let name = job.job.progress.operationName,
-            let target = lanes.target(of: job.job.order.lane), !isDraining
-        else { return }
-        let token = ask(
-            method, nil, name, target, priority: job.job.order.priority, job: job.job)
-        call(order(method, rules, name, target, job.job.order.priority), token)
+    // MARK: what people do
+
+    /// The job is cancelled, and its operation is to be cancelled too where the target asks for
+    /// that. The wish goes to disk with the job's end; what carries it out finds it there.
+    mutating func wantCancel(of job: LiveJob) {
+        // where its method is not known now, what the target asks for is seen once it is
+        if let rules = job.policy?.operation, rules.cancelMethod == nil { return }
+        change(job, .operationCancelWanted)
+    }
+
+    /// The job changes: the end of what is asked about its operation now is not waited for.
+    mutating func forgetPoll(of job: LiveJob) {
+        guard let token = pollOfJob.removeValue(forKey: job.key) else { return }
+        polls[token] = nil
+        // a cancel may still be made
+        if job.diskState == .waiting { abandon(token) }
     }
 }
 

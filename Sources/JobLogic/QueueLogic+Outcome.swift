@@ -23,7 +23,8 @@ extension QueueLogic {
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)
         var responses = outcome.code == StatusCode.ok ? outcome.responses : nil
-        if let (_, reading) = operation(begunBy: outcome, job) {
+        if let rules = operation(begunBy: outcome, job) {
+            let reading = rules.read(outcome.responses.first ?? [], job.requests.first)
             change(job, .operationBegan(report, reading, random: random.next()))
             let isOver = job.job.progress.state == .succeeded
             responses = isOver ? (reading?.response).map { [$0] } : nil
@@ -52,7 +53,7 @@ extension QueueLogic {
         case .queued, .scheduled: change(job, .cancel)
         case .waiting:
             change(job, .cancel)
-            stopFollowing(job)
+            wantCancel(of: job)
         case .running, .unknown, .succeeded, .failed, .cancelled, .expired: break
         }
     }

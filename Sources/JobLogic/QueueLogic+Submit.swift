@@ -141,12 +141,13 @@ extension QueueLogic {
                 nextDueMilliseconds = min(nextDueMilliseconds ?? .max, due)
             }
         case .queued: break
-        case .waiting:
+        // a poll, or a cancel of its operation
+        case .waiting, .cancelled:
             if let due = progress.notBeforeMilliseconds {
                 nextPollMilliseconds = min(nextPollMilliseconds ?? .max, due)
             }
             return
-        case .running, .unknown, .succeeded, .failed, .cancelled, .expired: return
+        case .running, .unknown, .succeeded, .failed, .expired: return
         }
         if let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted {
             nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)

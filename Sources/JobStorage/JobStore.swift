@@ -77,7 +77,8 @@ package protocol JobStore: AnyObject {
     /// When the next of them expires, if one does.
     func nextExpiryMilliseconds() throws(StoreError) -> Int64?
 
-    /// Jobs `waiting` whose next poll is due, oldest first. Changes nothing.
+    /// Jobs `waiting` whose next poll is due, and `cancelled` ones whose operation is to be told so
+    /// (`Job.owesCancel`), oldest first. Changes nothing.
     func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job]
 
     /// When the next of them is due after this time, if one is.

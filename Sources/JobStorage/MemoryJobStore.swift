@@ -209,7 +209,7 @@ package final class MemoryJobStore: JobStore {
         sorted(
             by: {
                 Timed(milliseconds: $0.progress.notBeforeMilliseconds ?? 0, key: $0.order.id.key)
-            }, where: { $0.progress.state == .waiting })
+            }, where: { $0.progress.state == .waiting || $0.owesCancel })
     }
 
     package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {

@@ -39,7 +39,8 @@ final class SQLiteAgenda {
         var expiresAt: Int64?
 
         var start: Int64? { state == .scheduled ? notBefore : nil }
-        var poll: Int64? { state == .waiting ? notBefore : nil }
+        /// Of a cancelled job: when its operation is told next, if it still is to be.
+        var poll: Int64? { state == .waiting || state == .cancelled ? notBefore : nil }
         var expiry: Int64? { state == .queued || state == .scheduled ? expiresAt : nil }
         var trouble: Int64? { SQLiteAgenda.isTroubled(state) ? Int64(state.rawValue) : nil }
     }

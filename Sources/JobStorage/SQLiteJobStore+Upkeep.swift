@@ -8,7 +8,7 @@ extension SQLiteJobStore {
         nowMilliseconds: Int64, limit: Int, byteLimit: Int
     ) throws(StoreError) -> [QueuedJob] {
         try refuseBroken()
-        let due = try reads.due(nowMilliseconds: nowMilliseconds, limit: limit)
+        let due = try reads.startingKeys(nowMilliseconds: nowMilliseconds, limit: limit)
         if due.isEmpty { return [] }
         return try transaction { () throws(StoreError) in
             var jobs: [QueuedJob] = []

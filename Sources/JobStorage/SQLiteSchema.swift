@@ -19,9 +19,10 @@
 // submitted as; and queued has it exactly if that is `queued`.
 //
 //   agenda    what time does: `scheduled` jobs by when they may start (kind 0), those that have
-//             not started by when they expire (kind 1), `waiting` ones by their next poll (kind
-//             2). A table and not an index over jobs, whose rows do not change; and a partial index
-//             cost each change of state 2 µs, also of jobs that it does not hold.
+//             not started by when they expire (kind 1), `waiting` ones by their next poll, and
+//             `cancelled` ones whose operation is still to be cancelled by the next try (kind 2). A
+//             table and not an index over jobs, whose rows do not change; and a partial index cost
+//             each change of state 2 µs, also of jobs that it does not hold.
 //   troubled  `unknown`, `failed`, `cancelled`, `expired` jobs: what people ask lists for. A table
 //             for the same reason.
 //   chunks    requests and responses that are not small or not one, cut into pieces. With row ids:

@@ -8,11 +8,8 @@ final class SQLiteWriterReads {
     let pageBytes: Int64
     private let queued: SQLiteStatement
     private let dueKeys: SQLiteStatement
-    private let nextDue: SQLiteStatement
-    private let overdue: SQLiteStatement
-    private let duePolls: SQLiteStatement
-    private let nextPoll: SQLiteStatement
-    private let nextExpiry: SQLiteStatement
+    private let dueJobs: SQLiteStatement
+    private let nextTime: SQLiteStatement
     private let marked: SQLiteStatement
     private let pages: SQLiteStatement
     private let freePages: SQLiteStatement
@@ -33,23 +30,15 @@ final class SQLiteWriterReads {
             ORDER BY queued.orderKey, queued.key LIMIT ?
             """)
         dueKeys = try prepare(
-            "SELECT key FROM agenda WHERE kind = 0 AND time <= ? ORDER BY time, key LIMIT ?")
-        nextDue = try prepare("SELECT time FROM agenda WHERE kind = 0 ORDER BY time LIMIT 1")
-        overdue = try prepare(
+            "SELECT key FROM agenda WHERE kind = ? AND time <= ? ORDER BY time, key LIMIT ?")
+        dueJobs = try prepare(
             """
             SELECT \(columns) FROM agenda CROSS JOIN jobs USING (key)
             LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)
-            WHERE kind = 1 AND time <= ? ORDER BY time, agenda.key LIMIT ?
+            WHERE kind = ? AND time <= ? ORDER BY time, agenda.key LIMIT ?
             """)
-        nextExpiry = try prepare("SELECT time FROM agenda WHERE kind = 1 ORDER BY time LIMIT 1")
-        duePolls = try prepare(
-            """
-            SELECT \(columns) FROM agenda CROSS JOIN jobs USING (key)
-            LEFT JOIN progress USING (key) LEFT JOIN marks USING (key)
-            WHERE kind = 2 AND time <= ? ORDER BY time, agenda.key LIMIT ?
-            """)
-        nextPoll = try prepare(
-            "SELECT time FROM agenda WHERE kind = 2 AND time > ? ORDER BY time LIMIT 1")
+        nextTime = try prepare(
+            "SELECT time FROM agenda WHERE kind = ? AND time > ? ORDER BY time LIMIT 1")
         marked = try prepare(
             """
             SELECT \(columns) FROM marks CROSS JOIN jobs USING (key) LEFT JOIN progress USING (key)
@@ -81,38 +70,31 @@ final class SQLiteWriterReads {
         return jobs
     }
 
-    func due(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [JobKey] {
-        dueKeys.bind(1, nowMilliseconds)
-        dueKeys.bind(2, Int64(max(0, limit)))
+    func startingKeys(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [JobKey] {
+        dueKeys.bind(1, SQLiteAgenda.Kind.start.rawValue)
+        dueKeys.bind(2, nowMilliseconds)
+        dueKeys.bind(3, Int64(max(0, limit)))
         defer { dueKeys.reset() }
         var keys: [JobKey] = []
         while try dueKeys.step() { keys.append(JobKey(column: dueKeys.integer(0))) }
         return keys
     }
 
-    func nextDueMilliseconds() throws(StoreError) -> Int64? {
-        try first(of: nextDue)
+    /// Jobs whose time of this kind has come, oldest first.
+    func due(
+        _ kind: SQLiteAgenda.Kind, nowMilliseconds: Int64, limit: Int
+    ) throws(StoreError) -> [Job] {
+        dueJobs.bind(1, kind.rawValue)
+        dueJobs.bind(2, nowMilliseconds)
+        dueJobs.bind(3, Int64(max(0, limit)))
+        return try jobs(of: dueJobs)
     }
 
-    func nextExpiryMilliseconds() throws(StoreError) -> Int64? {
-        try first(of: nextExpiry)
-    }
-
-    func overdue(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        overdue.bind(1, nowMilliseconds)
-        overdue.bind(2, Int64(max(0, limit)))
-        return try jobs(of: overdue)
-    }
-
-    func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        duePolls.bind(1, nowMilliseconds)
-        duePolls.bind(2, Int64(max(0, limit)))
-        return try jobs(of: duePolls)
-    }
-
-    func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
-        nextPoll.bind(1, time)
-        return try first(of: nextPoll)
+    /// The next time of this kind, or the next after another.
+    func next(_ kind: SQLiteAgenda.Kind, after time: Int64 = .min) throws(StoreError) -> Int64? {
+        nextTime.bind(1, kind.rawValue)
+        nextTime.bind(2, time)
+        return try first(of: nextTime)
     }
 
     func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {
@@ -202,23 +184,23 @@ extension SQLiteJobStore {
     }
 
     package func nextDueMilliseconds() throws(StoreError) -> Int64? {
-        try reads.nextDueMilliseconds()
+        try reads.next(.start)
     }
 
     package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        try reads.duePolls(nowMilliseconds: nowMilliseconds, limit: limit)
+        try reads.due(.poll, nowMilliseconds: nowMilliseconds, limit: limit)
     }
 
     package func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
-        try reads.nextPollMilliseconds(after: time)
+        try reads.next(.poll, after: time)
     }
 
     package func overdue(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        try reads.overdue(nowMilliseconds: nowMilliseconds, limit: limit)
+        try reads.due(.expiry, nowMilliseconds: nowMilliseconds, limit: limit)
     }
 
     package func nextExpiryMilliseconds() throws(StoreError) -> Int64? {
-        try reads.nextExpiryMilliseconds()
+        try reads.next(.expiry)
     }
 
     package func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {

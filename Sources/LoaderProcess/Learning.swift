@@ -17,6 +17,8 @@ struct Learning {
     let settings: Settings
     /// Whether what is told is written to the cache; no for `--check`.
     let writesCache: Bool
+    /// What credentials are looked for in.
+    let environment: (String) -> String?
     private(set) var sources: [Bundle.Source]
     private(set) var uses: [[Int]]
     private(set) var learned: [Bundle.Learned] = []
@@ -27,11 +29,15 @@ struct Learning {
     }
 
     /// - Parameter sources: those of files.
-    init(settings: Settings, sources: [Bundle.Source], uses: [[Int]], writesCache: Bool) {
+    init(
+        settings: Settings, sources: [Bundle.Source], uses: [[Int]], writesCache: Bool,
+        environment: @escaping (String) -> String?
+    ) {
         self.settings = settings
         self.sources = sources
         self.uses = uses
         self.writesCache = writesCache
+        self.environment = environment
     }
 
     /// All targets that have `reflection`, at a start.
@@ -43,8 +49,8 @@ struct Learning {
         }
     }
 
-    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not answer
-    /// now, the bundle's knowledge stays as it is.
+    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not
+    /// answer now, the bundle's knowledge stays as it is.
     mutating func learnAgain(_ bundle: Bundle) {
         for (one, answer) in zip(bundle.learned, fetch(bundle.learned.map(\.target))) {
             guard let reason = take(answer, of: one.target) else { continue }
@@ -57,7 +63,7 @@ struct Learning {
     }
 
     private func fetch(_ targets: [Int]) -> [ReflectionFetch.Answer] {
-        ReflectionFetch.fetch(targets.map { settings.targets[$0] })
+        ReflectionFetch.fetch(targets.map { settings.targets[$0] }, environment: environment)
     }
 
     private mutating func keep(_ one: Bundle.Learned, of bundle: Bundle) {
@@ -96,9 +102,11 @@ struct Learning {
     /// What the target told an earlier prongd, or nothing.
     private mutating func recall(_ target: Int, because reason: String) {
         var reason = reason
-        switch cache.read(settings.targets[target].name) {
+        switch cache.read(settings.targets[target]) {
         case .none: break
         case .broken(let what): reason += "; what it told before is lost: \(what)"
+        case .ofAnother(let place):
+            reason += "; what \(place) told before under this name is of another server: not used"
         case .entry(let entry):
             if let refusal = use(entry.files, of: target) {
                 reason += "; what it told before cannot be used: \(refusal)"
@@ -140,7 +148,7 @@ struct Learning {
     private mutating func remember(_ files: [DescriptorFile], of target: Int) {
         guard writesCache else { return }
         do throws(SystemError) {
-            try cache.write(files, of: settings.targets[target].name)
+            try cache.write(files, of: settings.targets[target])
         } catch {
             warn(
                 target,

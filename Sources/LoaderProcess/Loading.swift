@@ -80,13 +80,13 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     try faults.check()
     var learning = Learning(
         settings: settings, sources: files.sources, uses: files.uses,
-        writesCache: request.makesDirectories)
+        writesCache: request.makesDirectories, environment: request.environment)
     if request.asksTargets { learning.learnAll() }
     return LoadedConfiguration(learning, configPath: path)
 }
 
-/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what users
-/// changed meanwhile waits for a restart.
+/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what
+/// users changed meanwhile waits for a restart.
 ///
 /// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
 package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
@@ -99,7 +99,8 @@ package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfigurat
     }
     let files = bundle.files
     var learning = Learning(
-        settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true)
+        settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true,
+        environment: ProcessEnvironment.value(of:))
     learning.learnAgain(bundle)
     return LoadedConfiguration(learning, configPath: nil)
 }

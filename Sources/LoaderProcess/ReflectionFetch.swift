@@ -2,6 +2,7 @@
 // on one completion queue, none for longer than the patience. C-core is started and ended in here,
 // in the loader's own process or in a `prongd --check`, never in the supervisor.
 
+internal import Credentials
 internal import GRPCClient
 internal import Kernel
 internal import Ops
@@ -26,7 +27,11 @@ enum ReflectionFetch {
     typealias Answer = Result<ReflectedFiles, ReflectionFault>
 
     /// What each target told, in the order of the targets.
-    static func fetch(_ targets: [Settings.Target]) -> [Answer] {
+    ///
+    /// - Parameter environment: what credentials are looked for in.
+    static func fetch(
+        _ targets: [Settings.Target], environment: (String) -> String?
+    ) -> [Answer] {
         guard !targets.isEmpty else { return [] }
         // The reasons are in the answers.
         CoreLog.install(sink: { _, _ in })
@@ -39,19 +44,23 @@ enum ReflectionFetch {
             Conversation(
                 target: $0, limits: limits, deadlineNanoseconds: deadline + graceNanoseconds)
         }
-        for conversation in conversations { conversation.begin(on: queue) }
+        let tokens = ReflectionTokens(waker: queue.waker, deadlineNanoseconds: deadline)
+        for (place, conversation) in conversations.enumerated() {
+            conversation.connect(on: queue)
+            guard conversation.answer == nil else { continue }
+            let token = tokens.answer(targets[place], place: place, environment: environment)
+            if let token { conversation.begin(with: token) }
+        }
         while conversations.contains(where: { $0.answer == nil }) {
             if queue.next(untilNanoseconds: deadline) == .timedOut { break }
+            for (place, token) in tokens.take() { conversations[place].begin(with: token) }
         }
-        for conversation in conversations {
-            conversation.handle(.timedOut(milliseconds: patienceMilliseconds))
-            conversation.close()
-        }
+        tokens.close()
+        for conversation in conversations { conversation.giveUp() }
         queue.shutDown(withinNanoseconds: endNanoseconds)
         return conversations.map { $0.answer ?? .failure(.nonsense("it was not asked")) }
     }
 
-    /// Without a token: the loader gets none, and a server tells what it offers without.
     static func options(of target: Settings.Target) throws(FileFault) -> ChannelOptions {
         var options = try ChannelOptions(of: target, userAgent: Version.userAgent)
         options.receiveBytesMax = messageBytesMax
@@ -68,6 +77,8 @@ private final class Conversation {
     private var call: StreamingCall?
     private var outbox: [[UInt8]] = []
     private var isSending = false
+    /// What the target's token adds; nil: it has not come.
+    private var tokenFields: [MetadataField]?
     private(set) var answer: ReflectionFetch.Answer?
 
     init(target: Settings.Target, limits: ReflectionLimits, deadlineNanoseconds: UInt64) {
@@ -76,7 +87,7 @@ private final class Conversation {
         session = ReflectionSession(services: target.services, limits: limits)
     }
 
-    func begin(on queue: CompletionQueue) {
+    func connect(on queue: CompletionQueue) {
         do {
             channel = try Channel(
                 target: target.address, options: try ReflectionFetch.options(of: target),
@@ -86,7 +97,24 @@ private final class Conversation {
         } catch {
             return fail("gRPC takes neither its address nor its options")
         }
-        handle(.begin)
+    }
+
+    func begin(with token: ReflectionTokens.Answer) {
+        guard answer == nil else { return }
+        switch token {
+        case .success(let fields):
+            tokenFields = fields
+            handle(.begin)
+        case .failure(let failure): answer = .failure(.noToken(failure.reason))
+        }
+    }
+
+    /// As of every call to the target: its own entries, and behind them those of its token.
+    private var metadata: [MetadataField] {
+        let token = tokenFields ?? []
+        let own = target.metadataFields.filter { $0.name != "authorization" || token.isEmpty }
+        let given = Set(own.map(\.name))
+        return own + token.filter { !given.contains($0.name) }
     }
 
     private func fail(_ why: String) { answer = .failure(.noClient(why)) }
@@ -110,7 +138,7 @@ private final class Conversation {
         isSending = false
         do throws(CallError) {
             let opened = try StreamingCall(
-                channel: channel, path: version.path, metadata: target.metadataFields,
+                channel: channel, path: version.path, metadata: metadata,
                 deadlineNanoseconds: deadlineNanoseconds
             ) { [self] end in
                 call = nil
@@ -143,7 +171,12 @@ private final class Conversation {
     }
 
     /// What is under way ends; its callbacks change nothing any more.
-    func close() {
+    func giveUp() {
+        let milliseconds = ReflectionFetch.patienceMilliseconds
+        if answer == nil, tokenFields == nil {
+            answer = .failure(.noToken("none came within \(milliseconds) ms"))
+        }
+        handle(.timedOut(milliseconds: milliseconds))
         call?.cancel()
         channel?.close()
     }

@@ -1,6 +1,6 @@
 // The loader that is forked again while prongd runs, because the queue wants to know more of its
-// targets, or HUP asks for what they offer today. One at a time, a few a minute; one that fails changes nothing and is not replaced: the
-// queue asks again if it still wants to.
+// targets, or HUP asks for what they offer today. One at a time, a few a minute; one that fails
+// changes nothing and is not replaced: the queue asks again if it still wants to.
 //
 //             asked              exit 0 with a bundle: adopted
 //     empty ────────▶ starting ───────────────────────────────▶ empty

@@ -56,7 +56,7 @@ extension Catalog {
     func addExtras(to dispatch: inout Dispatch) {
         guard targets.indices.contains(dispatch.target) else { return }
         if let method = targets[dispatch.target].methods[dispatch.method] {
-            method.extras?.add(to: &dispatch)
+            method.plans.extras?.add(to: &dispatch)
         } else {
             // a poll of an operation, whose service need not be among the target's
             dispatch.isGoogle = dispatch.method.hasPrefix("google.longrunning.")

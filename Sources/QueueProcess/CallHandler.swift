@@ -29,9 +29,6 @@ struct CallHandler {
             let method = try find(name, at: request.options.target)
             try method.checkShape(of: request)
             try checkAuthorization(exchange, request, method)
-            if request.options.awaitsOperation {
-                try method.checkOperation("Prong-Wait-Operation")
-            }
             exchange.collectBody(limit: maxRequest, limitName: "listen.max_request") { body in
                 start(exchange, request, method, body)
             }
@@ -153,7 +150,7 @@ struct CallHandler {
         var headers = ResponseMetadata.headers(end.headers, trailers: end.trailers)
         guard end.code == StatusCode.ok else {
             var error = ConnectError(
-                code: end.code, message: message(of: end, target: method.target),
+                code: end.code, message: service.message(of: end, target: method.target),
                 statusDetails: end.statusDetails, schema: schema)
             error.headers = headers
             if error.code == .unavailable, !end.fromTarget {
@@ -175,14 +172,6 @@ struct CallHandler {
                         "the target's response does not fit its descriptor: \(error.description)"))
             }
         }
-    }
-
-    /// A deadline that passed because the target was never ready says why it was not.
-    private func message(of end: CallEnd, target: Int) -> String {
-        guard !end.fromTarget, end.code == StatusCode.deadlineExceeded, !service.isUp(target)
-        else { return end.message }
-        let name = catalog.targets[target].settings.name
-        return "\(end.message): target \(name) is down: \(service.downReason(target))"
     }
 
     // MARK: durable

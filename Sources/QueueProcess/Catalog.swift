@@ -16,12 +16,11 @@ final class CallableMethod: Sendable {
     let policy: MethodPolicy
     /// Which sides stream, as jobs keep it.
     let flags: JobFlags
-    /// What a generated client adds to each call; nil: nothing.
-    let extras: CallExtras?
+    let plans: MethodPlans
 
     init(
         target: Int, descriptor: MethodDescriptor, schema: Schema, policy: MethodPolicy,
-        extras: CallExtras? = nil
+        plans: MethodPlans
     ) {
         var flags: JobFlags = []
         if descriptor.isClientStreaming { flags.insert(.clientStreams) }
@@ -31,7 +30,24 @@ final class CallableMethod: Sendable {
         self.descriptor = descriptor
         self.schema = schema
         self.policy = policy
-        self.extras = extras
+        self.plans = plans
+    }
+}
+
+/// What the method's options and messages mean for its calls: worked out once, when the catalog is
+/// built, which asks for a few fields by name and keeps nothing for a method that has none of it.
+struct MethodPlans: Sendable {
+    /// What a generated client adds to each call; nil: nothing.
+    let extras: CallExtras?
+    /// Nil: its responses are no pages.
+    let pages: PagePlan?
+    /// Nil: it begins no long-running operation.
+    let operation: OperationPlan?
+
+    init(_ method: MethodDescriptor, of service: ServiceDescriptor, _ schema: Schema) {
+        extras = CallExtras(method, of: service, schema)
+        pages = PagePlan(method, schema)
+        operation = OperationPlan(of: method, in: schema)
     }
 }
 
@@ -95,7 +111,7 @@ struct Catalog: Sendable {
         self.targets = targets
         self.targetIndex = targetIndex
         targetsOfMethod = offers
-        hasExtras = targets.contains { $0.methods.values.contains { $0.extras != nil } }
+        hasExtras = targets.contains { $0.methods.values.contains { $0.plans.extras != nil } }
     }
 
     func target(named name: String) -> Int? { targetIndex[name] }
@@ -182,19 +198,21 @@ struct Catalog: Sendable {
         for service in schema.services
         where offered.isEmpty || offered.contains(service.fullName) {
             for method in service.methods {
+                let plans = MethodPlans(method, of: service, schema)
                 methods[method.fullName] = CallableMethod(
                     target: index, descriptor: method, schema: schema,
                     policy: policy(
-                        of: method, at: target, schema, isGoogle: service.defaultHost != nil,
+                        of: method, at: target, plans, isGoogle: service.defaultHost != nil,
                         defaults: defaults),
-                    extras: CallExtras(method, of: service, schema))
+                    plans: plans)
             }
         }
         return methods
     }
 
     private static func policy(
-        of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema, isGoogle: Bool,
+        of method: MethodDescriptor, at target: Settings.Target, _ plans: MethodPlans,
+        isGoogle: Bool,
         defaults: Settings.Defaults
     ) -> MethodPolicy {
         let configured = target.methodPolicy(service: method.service, method: method.name)
@@ -209,10 +227,10 @@ struct Catalog: Sendable {
             timeoutMilliseconds: timeout, jobRetry: RetryPolicy(jobRetry, total: total),
             callRetry: RetryPolicy(callRetry, total: total),
             safety: safety(of: method, at: target, hasRetry: configured?.retry != nil),
-            pages: PagePlan(method, schema).map {
+            pages: plans.pages.map {
                 PageFields(requestToken: $0.requestToken, responseToken: $0.responseToken)
             },
-            operation: OperationRules(of: method, at: target, schema))
+            operation: plans.operation.map { OperationRules($0, at: target) })
     }
 
     /// INTERFACE 2.3, "Safe".

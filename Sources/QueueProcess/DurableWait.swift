@@ -137,22 +137,11 @@ final class DurableWait {
         case .proto: exchange.respond(status: 200, headers: headers, body: response)
         case .json:
             guard let schema,
-                let message = method.responseMessage(of: job, schema),
+                let message = method.responseMessage(of: job),
                 let json = try? schema.decode(wire: response, as: message)
-            else { return exchange.respond(notShown, headers: jobHeaders) }
+            else { return exchange.respond(service.endNotShown(of: id), headers: jobHeaders) }
             exchange.respond(status: 200, headers: headers, body: json)
         }
-    }
-
-    /// The job has succeeded, and its response cannot be told as JSON.
-    private var notShown: ConnectError {
-        guard service.start.isSafeMode else {
-            return ConnectError(.internal, "the stored response does not fit its descriptor")
-        }
-        return ConnectError(
-            .unavailable,
-            "the job has succeeded; \(Service.safeModeReason), and it shows no bodies:"
-                + " GET /v1/jobs/\(id.text)/response with Accept: application/proto")
     }
 }
 

@@ -30,7 +30,7 @@ final class Engine {
     private var watchers: [JobKey: [Token: (SettledJob) -> Void]] = [:]
     private var nextWatch: Token = 1
 
-    private var events: [QueueEvent] = []
+    private var events: [(event: QueueEvent, head: [MetadataEntry]?)] = []
     private var isHandling = false
     private var isCommitting = false
     private var isCommitPlanned = false
@@ -125,13 +125,15 @@ final class Engine {
     // MARK: events in, effects out
 
     /// Events that effects cause are handled after them, never inside.
-    func handle(_ event: QueueEvent) {
-        guard !isHandling else { return events.append(event) }
+    ///
+    /// - Parameter head: what a server sent before its first message; `event` says of which call.
+    func handle(_ event: QueueEvent, head: [MetadataEntry]? = nil) {
+        guard !isHandling else { return events.append((event, head)) }
         isHandling = true
-        perform(event)
+        perform(event, head)
         var next = 0
         while next < events.count {
-            perform(events[next])
+            perform(events[next].event, events[next].head)
             next += 1
         }
         if next > 0 { events.removeAll(keepingCapacity: true) }
@@ -139,11 +141,11 @@ final class Engine {
         setTimer()
     }
 
-    private func perform(_ event: QueueEvent) {
-        for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect) }
+    private func perform(_ event: QueueEvent, _ head: [MetadataEntry]?) {
+        for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect, head) }
     }
 
-    private func carryOut(_ effect: QueueEffect) {
+    private func carryOut(_ effect: QueueEffect, _ head: [MetadataEntry]?) {
         switch effect {
         case .commitWanted: planCommit()
         case .fetch(let lane, let after, let limit, let byteLimit):
@@ -169,7 +171,7 @@ final class Engine {
             if case .action(let answer)? = waiters.remove(token) { answer(.success(job)) }
         case .callEnded(let token, let end):
             finishCall(token, end)
-        case .streamed(let token, let message): waiters.stream(token)?.take(message: message)
+        case .streamed(let token, let message): waiters.stream(token)?.take(message, head)
         case .settled(let settled): notify(settled)
         case .observed(let observation): measures.note(observation)
         case .drained: onDrained()

@@ -131,12 +131,14 @@ struct HealthHandler {
         let engine = service.engine
         var troubles: [String] = []
         for lane in engine.logic.lanes.lanes {
-            let queued =
+            // those whose operation cannot be asked for wait as well
+            let held =
                 engine.logic.counts.count(lane.id, .queued)
                 - engine.logic.runningUnmarked(lane: lane.id)
-            let waiting = queued > 0 ? ", \(queued) of its jobs wait" : ""
+                + engine.logic.counts.count(lane.id, .waiting)
+            let waiting = held > 0 ? ", \(held) of its jobs wait" : ""
             guard let target = lane.target else {
-                if queued > 0 {
+                if held > 0 {
                     troubles.append("\(lane.name)\(waiting): \(Service.goneReason)")
                 }
                 continue

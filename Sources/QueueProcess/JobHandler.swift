@@ -192,16 +192,9 @@ struct JobHandler {
                 status: 200, headers: ["Content-Type": "application/proto"], body: wire)
         }
         guard let method, let schema,
-            let message = method.responseMessage(of: stored.job, schema),
+            let message = method.responseMessage(of: stored.job),
             let json = try? schema.decode(wire: wire, as: message)
-        else {
-            let why =
-                service.start.isSafeMode
-                ? "the queue is in safe mode and shows no bodies"
-                : "the method's descriptor is gone"
-            return exchange.respond(
-                ConnectError(.failedPrecondition, "\(why): ask with Accept: application/proto"))
-        }
+        else { return exchange.respond(service.responseNotShown()) }
         exchange.respondJSON(json)
     }
 

@@ -151,7 +151,10 @@ struct JobJSON {
 
     private func writeTimes(_ job: Job, to writer: inout JSONWriter) {
         writer.time("submittedAt", job.order.submittedAtMilliseconds)
-        writer.time("notBefore", job.progress.notBeforeMilliseconds)
+        // of a job that has ended: when its operation is told to stop, which is no time of the job
+        if !job.progress.state.hasEnded {
+            writer.time("notBefore", job.progress.notBeforeMilliseconds)
+        }
         if !job.progress.isExpiryLifted {
             writer.time("expiresAt", job.order.expiresAtMilliseconds)
         }
@@ -175,7 +178,7 @@ struct JobJSON {
         if order.clientStreams {
             writeList("requests", stored.requests, method, \.input, to: &writer)
         } else if let request = stored.requests.first {
-            writeBody("request", request, method, to: &writer) { method, _ in
+            writeBody("request", request, method, to: &writer) { method in
                 method.descriptor.input
             }
         }
@@ -183,8 +186,8 @@ struct JobJSON {
         if order.serverStreams {
             writeList("responses", stored.responses, method, \.output, to: &writer)
         } else if let response = stored.responses.first {
-            writeBody("response", response, method, to: &writer) { method, schema in
-                method.responseMessage(of: stored.job, schema)
+            writeBody("response", response, method, to: &writer) { method in
+                method.responseMessage(of: stored.job)
             }
         }
     }
@@ -208,10 +211,10 @@ struct JobJSON {
     /// With today's descriptors, else as base64.
     private func writeBody(
         _ name: String, _ wire: [UInt8], _ method: CallableMethod?, to writer: inout JSONWriter,
-        _ type: (CallableMethod, Schema) -> MessageHandle?
+        _ type: (CallableMethod) -> MessageHandle?
     ) {
         if let method, let schema = service.schemaOfStored(method),
-            let message = type(method, schema),
+            let message = type(method),
             let json = try? schema.decode(wire: wire, as: message)
         {
             writer.key(name)
@@ -311,38 +314,5 @@ extension JSONWriter {
             endArray()
         }
         endObject()
-    }
-}
-
-extension Service {
-    static let safeModeReason =
-        "the queue is in safe mode after three deaths in a minute, until prongd is restarted"
-
-    /// Why a queued job cannot run now; nothing: it only waits its turn.
-    func blockedReason(of job: Job) -> String? {
-        guard job.progress.state == .queued, let lane = engine.logic.lanes[job.order.lane] else {
-            return nil
-        }
-        guard let target = lane.target else {
-            return "target `\(job.order.target)`: \(Service.goneReason)"
-        }
-        if lane.isPaused {
-            return "target `\(lane.name)` is paused; `prong resume \(lane.name)` lets it go on"
-        }
-        if start.catalog.targets[target].methods[job.order.method] == nil {
-            if let reason = unlearnedReason(target) { return reason }
-            return "target `\(lane.name)` does not offer the method any more; put it back into the"
-                + " target's descriptors and services, or cancel the job"
-        }
-        if engine.logic.policy(of: job.order) == nil {
-            return "the method has no pages any more, and the job wants all of them; put its former"
-                + " descriptors back, or cancel the job"
-        }
-        if start.isSafeMode { return Service.safeModeReason }
-        if let trouble = engine.logic.trouble {
-            return "the store cannot write: \(trouble.message)"
-        }
-        guard !isUp(target) else { return nil }
-        return "target `\(lane.name)` is down: \(downReason(target))"
     }
 }

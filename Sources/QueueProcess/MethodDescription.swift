@@ -61,7 +61,7 @@ struct MethodDescription {
     private static let unsafeRepeats = "the server refuses it and asks for a wait (RetryInfo)"
 
     private func writeOperation(to writer: inout JSONWriter) {
-        guard let plan = OperationPlan(of: method.descriptor, in: method.schema) else { return }
+        guard let plan = method.plans.operation else { return }
         let info = method.descriptor.options.operationInfo
         let response = plan.response.map { method.schema.name(of: $0) } ?? info?.responseType
         let progress = info?.metadataType ?? method.descriptor.outputName
@@ -74,9 +74,8 @@ struct MethodDescription {
     }
 
     private func writePages(to writer: inout JSONWriter) {
-        guard let plan = PagePlan(method.descriptor, method.schema) else { return }
-        let items = method.schema.fields(of: method.descriptor.output)
-            .first { $0.number == plan.items }
+        guard let plan = method.plans.pages else { return }
+        let items = method.schema.field(number: plan.items, of: method.descriptor.output)
         writer.key("pages")
         writer.beginObject()
         writer.optionalField("items", items?.name)
@@ -87,7 +86,7 @@ struct MethodDescription {
     }
 
     private func writeRouting(to writer: inout JSONWriter) {
-        guard let routing = method.extras?.routing else { return }
+        guard let routing = method.plans.extras?.routing else { return }
         writer.key("routing")
         writer.beginObject()
         writer.field("header", RoutingPlan.headerName)

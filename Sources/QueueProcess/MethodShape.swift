@@ -1,4 +1,5 @@
-// What a method's messages allow: one or a stream of them each way, pages or none. Says in one
+// What a method's messages allow: one or a stream of them each way, pages or
+// none, an operation or none. Says in one
 // sentence why a call does not fit, and what would.
 
 import HTTPServer
@@ -22,6 +23,15 @@ extension CallableMethod {
                     + " which collects them as `responses`", status: 406)
         }
         if request.wantsAllPages { try checkPages("Prong-Pages") }
+        if request.options.awaitsOperation { try checkOperation("Prong-Wait-Operation") }
+    }
+
+    /// Whether the end of an operation may be awaited.
+    func checkOperation(_ option: String) throws(ConnectError) {
+        guard policy.operation == nil else { return }
+        throw ConnectError(
+            .invalidArgument,
+            "\(option): \(descriptor.fullName) begins no long-running operation; leave it out")
     }
 
     /// Whether all pages may be asked for.

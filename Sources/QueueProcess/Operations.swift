@@ -8,16 +8,12 @@ import Schema
 import Settings
 
 extension OperationRules {
-    /// Nil: the method begins no operation.
-    convenience init?(of method: MethodDescriptor, at target: Settings.Target, _ schema: Schema) {
-        guard let plan = OperationPlan(of: method, in: schema) else { return nil }
+    convenience init(_ plan: OperationPlan, at target: Settings.Target) {
         self.init(
             pollMethod: plan.pollMethod,
             cancelMethod: target.cancelsOperation ? plan.cancelMethod : nil,
             timeoutMilliseconds: target.operationTimeoutMilliseconds,
-            pollPolicy: MethodPolicy(
-                timeoutMilliseconds: 0, jobRetry: Self.pollRetry, callRetry: Self.pollRetry,
-                safety: .httpGet),
+            pollPolicy: Self.pollPolicy,
             read: { response, request in
                 plan.read(response, request: request).map(OperationReading.init)
             },
@@ -34,13 +30,14 @@ extension OperationRules {
     }
 
     /// How Google's clients repeat a poll that had no answer (google/longrunning, service config).
-    private static var pollRetry: RetryPolicy {
-        var policy = RetryPolicy(
+    private static let pollPolicy: MethodPolicy = {
+        var retry = RetryPolicy(
             attempts: RetryPolicy.unlimited, initialMilliseconds: 100, maxMilliseconds: 60_000,
             multiplier: 1.3, codes: [StatusCode.unavailable])
-        policy.isSpreadWide = true
-        return policy
-    }
+        retry.isSpreadWide = true
+        return MethodPolicy(
+            timeoutMilliseconds: 0, jobRetry: retry, callRetry: retry, safety: .httpGet)
+    }()
 }
 
 extension OperationReading {
@@ -66,18 +63,10 @@ extension OperationReading {
 }
 
 extension CallableMethod {
-    /// - Parameter name: what the caller wrote, for the message.
-    func checkOperation(_ name: String) throws(ConnectError) {
-        guard policy.operation == nil else { return }
-        throw ConnectError(
-            .invalidArgument,
-            "\(name): \(descriptor.fullName) begins no long-running operation; leave it out")
-    }
-
     /// What stored bytes of a job's end are; nil: they cannot be shown.
-    func responseMessage(of job: Job, _ schema: Schema) -> MessageHandle? {
+    func responseMessage(of job: Job) -> MessageHandle? {
         guard job.order.flags.contains(.waitOperation) else { return descriptor.output }
-        return OperationPlan(of: descriptor, in: schema)?.response
+        return plans.operation?.response
     }
 }
 

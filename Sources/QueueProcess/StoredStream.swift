@@ -22,7 +22,7 @@ struct StoredStream {
                     status: 400))
         }
         guard let texts = service.messagesJSON(responses, method, \.output) else {
-            return exchange.respond(notShown)
+            return exchange.respond(service.streamNotShown())
         }
         guard accepted.hasPrefix(StreamLines.contentType) else {
             var writer = JSONWriter()
@@ -43,7 +43,7 @@ struct StoredStream {
     /// A durable call that was awaited: as a direct one would have been answered.
     func answer(_ responses: [[UInt8]], _ method: CallableMethod, headers: HeaderFields) {
         guard let texts = service.messagesJSON(responses, method, \.output) else {
-            return exchange.respond(notShown, headers: headers)
+            return exchange.respond(service.streamNotShown(), headers: headers)
         }
         var headers = headers
         headers.append("Content-Type", StreamLines.contentType)
@@ -51,14 +51,5 @@ struct StoredStream {
         for text in texts { lines += StreamLines.message(text) }
         lines += StreamLines.end(trailers: [])
         exchange.respond(status: 200, headers: headers, body: lines)
-    }
-
-    private var notShown: ConnectError {
-        let why =
-            service.start.isSafeMode
-            ? "the queue is in safe mode and shows no bodies"
-            : "the method's descriptor is gone or does not fit"
-        return ConnectError(
-            .failedPrecondition, "\(why): the job itself shows them as `responsesBase64`")
     }
 }

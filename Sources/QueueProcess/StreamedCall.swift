@@ -3,6 +3,7 @@
 // slowly slows the server, and what lies in memory is a window and one message. A caller that goes
 // away cancels the call.
 //
+//     worker ── metadata ──▶ head of the answer, at the latest with what comes next
 //     worker ── message ──▶ line ──▶ socket ── drained ──▶ grant ──▶ worker
 //     end ──▶ {"end":…} or {"error":…}
 
@@ -41,6 +42,10 @@ final class StreamedCall: StreamOwner {
         token = service.engine.stream(order, to: self)
     }
 
+    func take(headers: [MetadataEntry]) {
+        sendHead(headers)
+    }
+
     func take(message: [UInt8]) {
         guard !exchange.isEnded else { return }
         let json: [UInt8]
@@ -60,11 +65,12 @@ final class StreamedCall: StreamOwner {
 
     func end(_ end: CallEnd) {
         token = nil
+        sendHead(end.headers)
         guard end.code == StatusCode.ok else {
             return finish(
                 ConnectError(
-                    code: end.code, message: end.message, statusDetails: end.statusDetails,
-                    schema: schema))
+                    code: end.code, message: service.message(of: end, target: method.target),
+                    statusDetails: end.statusDetails, schema: schema))
         }
         write(StreamLines.end(trailers: end.trailers))
         exchange.finish()
@@ -76,11 +82,17 @@ final class StreamedCall: StreamOwner {
     }
 
     private func write(_ line: [UInt8]) {
-        if !hasBegun {
-            hasBegun = true
-            exchange.begin(status: 200, headers: ["Content-Type": StreamLines.contentType])
-        }
+        sendHead([])
         exchange.write(ByteBuffer(bytes: line))
+    }
+
+    /// Goes out with the first sign of life from the server, and not again.
+    private func sendHead(_ metadata: [MetadataEntry]) {
+        guard !hasBegun else { return }
+        hasBegun = true
+        var headers = ResponseMetadata.headers(metadata, trailers: [])
+        headers.append("Content-Type", StreamLines.contentType)
+        exchange.begin(status: 200, headers: headers)
     }
 
     private func grantIfTaken() {

@@ -79,6 +79,15 @@ extension Service {
         outages.outages[target]?.sinceMilliseconds ?? Engine.moment().wallMilliseconds
     }
 
+    /// How a direct call ended. A deadline that passed because the target was never ready says why
+    /// it was not.
+    func message(of end: CallEnd, target: Int) -> String {
+        guard !end.fromTarget, end.code == StatusCode.deadlineExceeded, !isUp(target)
+        else { return end.message }
+        let name = start.catalog.targets[target].settings.name
+        return "\(end.message): target \(name) is down: \(downReason(target))"
+    }
+
     /// Why a target is down: where, since when, what its clients say, what to do.
     func downReason(_ target: Int) -> String {
         let settings = start.catalog.targets[target].settings

@@ -34,8 +34,17 @@ protocol LineOwner: AnyObject {
 
 /// Who waits for a streamed call: its messages one by one, then its end.
 protocol StreamOwner: AnyObject {
+    /// The server's metadata; at most once, before all messages.
+    func take(headers: [MetadataEntry])
     func take(message: [UInt8])
     func end(_ end: CallEnd)
+}
+
+extension StreamOwner {
+    /// What came is `head`, or else a message.
+    func take(_ message: [UInt8], _ head: [MetadataEntry]?) {
+        if let head { take(headers: head) } else { take(message: message) }
+    }
 }
 
 struct WaiterTable {

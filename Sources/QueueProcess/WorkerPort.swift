@@ -223,9 +223,8 @@ final class WorkerPort {
             engine.handle(
                 .notStarted(
                     worker, tickets.map { Lease(number: $0.number, attempt: $0.attempt) }))
-        case .chunk(let chunk) where chunk.endsMessage:
-            let lease = Lease(number: chunk.ticket.number, attempt: chunk.ticket.attempt)
-            engine.handle(.streamed(worker, lease, chunk.data))
+        case .chunk(let chunk) where chunk.endsMessage || !chunk.headers.isEmpty:
+            take(chunk, worker)
         case .stats(let stats): views[slot]?.stats = stats
         case .goodbye: engine.handle(.goodbye(worker))
         case .hello, .welcome, .jobs, .committed, .cancel, .chunk, .window, .checkpoint, .slow:
@@ -234,6 +233,18 @@ final class WorkerPort {
                 cause: "link")
             link.close()
         }
+    }
+
+    /// To the logic a server's metadata are as a message is: from then on its caller has heard of
+    /// the call, and it is not made again.
+    private func take(_ chunk: Chunk, _ worker: WorkerIdentity) {
+        let lease = Lease(number: chunk.ticket.number, attempt: chunk.ticket.attempt)
+        if !chunk.headers.isEmpty {
+            engine.handle(
+                .streamed(worker, lease, []),
+                head: chunk.headers.map { MetadataEntry(name: $0.name, value: $0.value) })
+        }
+        if chunk.endsMessage { engine.handle(.streamed(worker, lease, chunk.data)) }
     }
 
     private func deliver(_ delivery: WorkerDelivery, to worker: WorkerIdentity) {

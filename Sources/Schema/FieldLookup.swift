@@ -1,5 +1,6 @@
 // Questions about a message's fields by name, for those who derive behaviour from descriptors:
-// routing headers, pages, operations. Asked when a catalog is built, never for each call.
+// routing headers, pages, operations. Asked when a catalog is built, never for each call; each
+// costs the same however many fields a message has, since a catalog asks a few for every method.
 
 /// A declared field, as a value.
 package struct FieldInfo: Equatable, Sendable {
@@ -8,7 +9,6 @@ package struct FieldInfo: Equatable, Sendable {
     package let type: FieldType
     /// Maps are repeated too.
     package let isRepeated: Bool
-    package let isMap: Bool
     /// The message that it holds.
     package let message: MessageHandle?
     /// The enum that it holds.
@@ -16,34 +16,57 @@ package struct FieldInfo: Equatable, Sendable {
 }
 
 extension Schema {
-    /// A message's fields in the order of their numbers; extensions left out.
-    package func fields(of message: MessageHandle) -> [FieldInfo] {
+    /// By the name in the .proto file; extensions are not found.
+    package func field(_ name: String, of message: MessageHandle) -> FieldInfo? {
         let view = tables.view
         let entry = view.messages[Int(message.index)]
-        let start = Int(entry.fieldStart)
-        return (start..<start + Int(entry.fieldCount)).compactMap { place in
-            let field = view.fields[place]
-            guard !field.flags.contains(.isExtension) else { return nil }
-            let target = field.target >= 0 ? field.target : nil
-            let isEnum = field.type == .enumeration
-            return FieldInfo(
-                name: view.string(field.name), number: field.number, type: field.type,
-                isRepeated: field.shape != .singular, isMap: field.shape == .map,
-                message: isEnum ? nil : target.map { MessageHandle(index: $0) },
-                enumeration: isEnum ? target.map { EnumHandle(index: $0) } : nil)
+        if let hidden = hiddenFields[FieldName(message: message.index, name: name)] {
+            return info(view, Int(hidden))
         }
+        let place = Int(
+            Array(name.utf8).withUnsafeBytes {
+                view.find($0, entry.slotStart, entry.slotMask)
+            })
+        // What is found may have another name, and this one only in JSON.
+        guard place >= 0, view.string(view.fields[place].name) == name,
+            !view.fields[place].flags.contains(.isExtension)
+        else { return nil }
+        return info(view, place)
     }
 
-    package func field(_ name: String, of message: MessageHandle) -> FieldInfo? {
-        fields(of: message).first { $0.name == name }
+    package func field(number: UInt32, of message: MessageHandle) -> FieldInfo? {
+        guard number > 0 else { return nil }
+        let view = tables.view
+        let place = view.fieldIndex(view.messages[Int(message.index)], number: number)
+        return place < 0 ? nil : info(view, place)
+    }
+
+    /// The first in the order of their numbers that is repeated; extensions left out.
+    package func firstList(of message: MessageHandle) -> FieldInfo? {
+        let view = tables.view
+        let place = Int(view.messages[Int(message.index)].firstList)
+        return place < 0 ? nil : info(view, place)
+    }
+
+    private func info(_ view: TableView, _ place: Int) -> FieldInfo {
+        let field = view.fields[place]
+        let target = field.target >= 0 ? field.target : nil
+        let isEnum = field.type == .enumeration
+        return FieldInfo(
+            name: view.string(field.name), number: field.number, type: field.type,
+            isRepeated: field.shape != .singular,
+            message: isEnum ? nil : target.map { MessageHandle(index: $0) },
+            enumeration: isEnum ? target.map { EnumHandle(index: $0) } : nil)
     }
 
     /// The number of an enum's value.
     package func enumValue(_ name: String, of enumeration: EnumHandle) -> Int32? {
         let view = tables.view
         let entry = view.enums[Int(enumeration.index)]
-        let start = Int(entry.valueStart)
-        return (start..<start + Int(entry.valueCount)).lazy.map { view.enumValues[$0] }
-            .first { view.string($0.name) == name }?.number
+        let place = Int(
+            Array(name.utf8).withUnsafeBytes {
+                view.find($0, entry.slotStart, entry.slotMask)
+            })
+        return place < 0 ? nil : view.enumValues[place].number
     }
 }

@@ -79,6 +79,8 @@ package struct Schema: Sendable {
     var oneofNames: [Int32: [String]] { contents.names.oneofNames }
     /// The defaults that proto2 fields declare, by the field's place in the tables.
     var fieldDefaults: [Int32: String] { contents.names.fieldDefaults }
+    /// The fields that the tables' names do not lead to.
+    var hiddenFields: [FieldName: Int32] { contents.names.hiddenFields }
 
     // MARK: lookups
 

@@ -15,6 +15,14 @@ struct SchemaNames: Sendable {
     var enumNames: [String] = []
     var oneofNames: [Int32: [String]] = [:]
     var fieldDefaults: [Int32: String] = [:]
+    /// The places of fields whose names are other fields' JSON names.
+    var hiddenFields: [FieldName: Int32] = [:]
+}
+
+/// A field by its message and its own name.
+struct FieldName: Hashable, Sendable {
+    let message: Int32
+    let name: String
 }
 
 struct SchemaBuilder {

@@ -40,6 +40,11 @@ extension SchemaBuilder {
             jsonNames.append(json.name)
             if entry.flags.contains(.required) { message.requiredCount += 1 }
             if entry.number == ordinal + 1 { message.denseCount = Int32(ordinal + 1) }
+            if message.firstList < 0, entry.shape != .singular,
+                !entry.flags.contains(.isExtension)
+            {
+                message.firstList = Int32(fields.count)
+            }
             if let value = field.defaultValue { names.fieldDefaults[Int32(fields.count)] = value }
             fields.append(entry)
         }
@@ -51,7 +56,10 @@ extension SchemaBuilder {
         for ordinal in linked.indices
         where !linked[ordinal].entry.flags.contains(.isExtension) {
             let place = Int32(ordinal) + message.fieldStart
-            table.put(fields[Int(place)].name, place, text)
+            if table.put(fields[Int(place)].name, place, text) != place {
+                names.hiddenFields[
+                    FieldName(message: Int32(index), name: linked[ordinal].name)] = place
+            }
         }
         message.slotStart = Int32(slots.count)
         message.slotMask = Int32(table.slots.count - 1)
@@ -119,7 +127,9 @@ private struct NameTable {
     }
 
     /// Puts a name in unless it is there already.
-    mutating func put(_ name: TextSlice, _ index: Int32, _ text: [UInt8]) {
+    /// - Returns: which index the name has now.
+    @discardableResult
+    mutating func put(_ name: TextSlice, _ index: Int32, _ text: [UInt8]) -> Int32 {
         text.withUnsafeBytes { bytes in
             let start = Int(name.offset)
             let key = UnsafeRawBufferPointer(
@@ -130,11 +140,12 @@ private struct NameTable {
                 if slots[at].hash == hash, slots[at].name.count == name.count,
                     equalBytes(bytes, Int(slots[at].name.offset), key)
                 {
-                    return
+                    return slots[at].index
                 }
                 at = (at + 1) & (slots.count - 1)
             }
             slots[at] = NameSlot(hash: hash, index: index, name: name)
+            return index
         }
     }
 }

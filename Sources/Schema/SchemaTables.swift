@@ -60,6 +60,8 @@ struct MessageEntry {
     var slotMask: Int32 = 0
     var requiredCount: Int32 = 0
     var oneofCount: Int32 = 0
+    /// The place of the first repeated field that is no extension, or -1.
+    var firstList: Int32 = -1
     var wellKnown = WellKnown.none
     var isMapEntry = false
     var isMessageSet = false

@@ -18,7 +18,7 @@ package struct DescriptorFile: Equatable, Sendable {
         var name: String?
         var imports: [String] = []
         var isSound = true
-        let isMessage = WireFields.forEach(in: bytes) { number, value in
+        let isMessage = WireScan.eachField(of: bytes) { number, value in
             guard number == 1 || number == 3 else { return }
             guard case .bytes(let range) = value, range.count <= DescriptorFile.nameBytesMax,
                 let text = String(validating: bytes[range], as: UTF8.self), !text.isEmpty
@@ -47,7 +47,7 @@ package enum DescriptorFiles {
     package static func parse(set bytes: [UInt8]) -> [DescriptorFile]? {
         var files: [DescriptorFile] = []
         var isSound = true
-        let isMessage = WireFields.forEach(in: bytes) { number, value in
+        let isMessage = WireScan.eachField(of: bytes) { number, value in
             guard number == 1 else { return }
             guard case .bytes(let range) = value,
                 let file = DescriptorFile(bytes: Array(bytes[range]))
@@ -87,24 +87,5 @@ package enum DescriptorFiles {
             next += 1
         }
         return order.count == files.count ? order.map { files[$0] } : nil
-    }
-}
-
-/// Writes protobuf's wire format, as far as these messages need it.
-struct MessageWriter {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func text(_ field: UInt8, _ text: String) { data(field, Array(text.utf8)) }
-
-    mutating func data(_ field: UInt8, _ data: [UInt8]) {
-        precondition(field < 16, "a key of one byte")
-        bytes.append(field << 3 | 2)
-        var rest = data.count
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-        bytes += data
     }
 }

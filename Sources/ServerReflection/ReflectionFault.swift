@@ -17,6 +17,8 @@ package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertibl
     case noServices(String)
     /// No connection can be made of the target's settings.
     case noClient(String)
+    /// The target's credentials gave none for the call.
+    case noToken(String)
 
     package var description: String {
         switch self {
@@ -25,7 +27,7 @@ package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertibl
         case .unreachable(let message):
             "it could not be reached" + (message.isEmpty ? "" : " (\(printable(message)))")
         case .ended(let code, let message):
-            "its reflection ended with code \(code)"
+            "its reflection ended with \(codeName(code))"
                 + (message.isEmpty ? "" : " (\(printable(message)))")
         case .tooSlow(let milliseconds):
             "its reflection did not answer within \(milliseconds) ms"
@@ -33,8 +35,20 @@ package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertibl
         case .nonsense(let what): "its reflection answers nonsense: \(what)"
         case .noServices(let what): "its reflection shows nothing to call: \(what)"
         case .noClient(let why): "it cannot be asked: \(why)"
+        case .noToken(let why): "there is no token for its reflection: \(why)"
         }
     }
+}
+
+/// A gRPC code as prong writes it everywhere.
+func codeName(_ code: Int32) -> String {
+    let names = [
+        "ok", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found",
+        "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+        "aborted", "out_of_range", "unimplemented", "internal", "unavailable", "data_loss",
+        "unauthenticated",
+    ]
+    return names.indices.contains(Int(code)) ? names[Int(code)] : "code \(code)"
 }
 
 /// Text of a server's in a message: one line, printable, and short even where it is not.

@@ -49,7 +49,7 @@ enum ReflectionAnswer: Equatable, Sendable {
     /// Reads a ServerReflectionResponse. Nil: it is none, or it answers what prong never asks.
     init?(_ bytes: [UInt8]) {
         var found: ReflectionAnswer?
-        let isMessage = WireFields.forEach(in: bytes) { number, value in
+        let isMessage = WireScan.eachField(of: bytes) { number, value in
             guard case .bytes(let range) = value else { return }
             switch number {
             case 4: found = Self.files(bytes, range)
@@ -64,7 +64,7 @@ enum ReflectionAnswer: Equatable, Sendable {
 
     private static func files(_ bytes: [UInt8], _ range: Range<Int>) -> ReflectionAnswer? {
         var files: [[UInt8]] = []
-        let isMessage = WireFields.forEach(in: bytes, range: range) { number, value in
+        let isMessage = WireScan.eachField(of: bytes, in: range) { number, value in
             if number == 1, case .bytes(let range) = value { files.append(Array(bytes[range])) }
         }
         return isMessage ? .files(files) : nil
@@ -73,10 +73,10 @@ enum ReflectionAnswer: Equatable, Sendable {
     private static func services(_ bytes: [UInt8], _ range: Range<Int>) -> ReflectionAnswer? {
         var names: [String] = []
         var isSound = true
-        let isMessage = WireFields.forEach(in: bytes, range: range) { number, value in
+        let isMessage = WireScan.eachField(of: bytes, in: range) { number, value in
             guard number == 1, case .bytes(let service) = value else { return }
             isSound =
-                WireFields.forEach(in: bytes, range: service) { number, value in
+                WireScan.eachField(of: bytes, in: service) { number, value in
                     guard number == 1, case .bytes(let name) = value else { return }
                     names.append(String(decoding: bytes[name], as: UTF8.self))
                 } && isSound
@@ -87,9 +87,9 @@ enum ReflectionAnswer: Equatable, Sendable {
     private static func refusal(_ bytes: [UInt8], _ range: Range<Int>) -> ReflectionAnswer? {
         var code: Int32 = 0
         var message = ""
-        let isMessage = WireFields.forEach(in: bytes, range: range) { number, value in
+        let isMessage = WireScan.eachField(of: bytes, in: range) { number, value in
             switch (number, value) {
-            case (1, .number(let number)): code = Int32(truncatingIfNeeded: number)
+            case (1, .varint(let number)): code = Int32(truncatingIfNeeded: number)
             case (2, .bytes(let text)): message = String(decoding: bytes[text], as: UTF8.self)
             case _: break
             }

@@ -165,7 +165,7 @@ package struct ReflectionSession: Sendable {
             servicesFound += 1
             if files.isEmpty { throw .nonsense("no file for \(printable(name))") }
         case (.service(let name), .refused(let code, let message)):
-            note("it lists \(name) and does not show it (code \(code), \(message))")
+            note("it lists \(name) and does not show it (\(codeName(code)), \(message))")
         case (.file(let name), .files(let files)):
             try add(files)
             guard placeOfFile[name] == nil else { return }

@@ -5,16 +5,16 @@ import Glibc
 import Kernel
 
 struct Patience {
-    /// A token endpoint answers within a second; one that has not after ten is taken as down.
-    static let wholeMilliseconds: UInt64 = 10_000
     /// To one address, and there are at most `addressesMax` of them.
     static let connectMilliseconds: UInt64 = 3_000
     static let addressesMax = 4
 
     let deadline: UInt64
     let origin: String
+    private let milliseconds: UInt64
 
-    init(origin: String, milliseconds: UInt64 = Patience.wholeMilliseconds) {
+    init(origin: String, milliseconds: UInt64) {
+        self.milliseconds = milliseconds
         deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
         self.origin = origin
     }
@@ -34,7 +34,7 @@ struct Patience {
     var isOver: Bool { Clock.monotonicNanoseconds() >= deadline }
 
     var failure: TokenFailure {
-        TokenFailure(
-            "\(origin) did not answer within \(Patience.wholeMilliseconds / 1_000) s")
+        let seconds = max(1, milliseconds / 1_000)
+        return TokenFailure("\(origin) did not answer within \(seconds) s")
     }
 }

@@ -18,6 +18,7 @@ package struct TargetCredential: Equatable, Sendable {
     package let wish: TokenWish
     /// What the settings or the environment say; "": the file's own.
     private let quotaProject: String
+    private let amazon: AmazonEnvironment
 
     /// What a credential file comes to.
     package struct Resolved: Equatable, Sendable {
@@ -48,11 +49,12 @@ package struct TargetCredential: Equatable, Sendable {
             }
             source = .keyFile("\(folder)/\(name)", type: nil)
         }
-        let universe = environment("GOOGLE_CLOUD_UNIVERSE_DOMAIN") ?? ""
         wish = TokenWish(
             scopes: target.scopes, defaultScopes: target.defaultScopes, host: target.apiHost,
-            universeDomain: target.universeDomain.isEmpty ? universe : target.universeDomain,
+            universeDomain: target.universeDomain,
+            environmentUniverse: environment("GOOGLE_CLOUD_UNIVERSE_DOMAIN"),
             impersonate: target.impersonate)
+        amazon = AmazonEnvironment(environment)
         quotaProject =
             target.quotaProject.isEmpty
             ? environment("GOOGLE_CLOUD_QUOTA_PROJECT") ?? "" : target.quotaProject
@@ -62,13 +64,14 @@ package struct TargetCredential: Equatable, Sendable {
     package func resolve(
         _ bytes: [UInt8], type: String? = nil
     ) throws(KeyFault) -> Resolved {
-        let file = try KeyFile(parsing: bytes)
+        var file = try KeyFile(parsing: bytes)
         if let type, type != file.type {
             throw KeyFault(
                 "its type is \(file.type), not \(type)",
                 "write credentials = \"google\" and name it in GOOGLE_APPLICATION_CREDENTIALS,"
                     + " or give a file of the type \(type)")
         }
+        try file.take(amazon)
         return Resolved(
             plan: try TokenPlan(file, wish),
             quotaProject: quotaProject.isEmpty ? file.quotaProject : quotaProject)

@@ -57,15 +57,20 @@ package struct Chunk: Equatable, Sendable {
     package var endsMessage: Bool
     /// No message follows.
     package var endsStream: Bool
+    /// The server's metadata before its first message. A chunk that has them may end no message:
+    /// then they are all that it has.
+    package var headers: [HeaderField]
 
     package init(
-        ticket: Ticket, message: UInt32, data: [UInt8], endsMessage: Bool, endsStream: Bool
+        ticket: Ticket, message: UInt32, data: [UInt8], endsMessage: Bool, endsStream: Bool,
+        headers: [HeaderField] = []
     ) {
         self.ticket = ticket
         self.message = message
         self.data = data
         self.endsMessage = endsMessage
         self.endsStream = endsStream
+        self.headers = headers
     }
 
     /// What each message takes of a window, and of `max_response`, beside its bytes: a stream of

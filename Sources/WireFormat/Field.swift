@@ -13,6 +13,8 @@ package enum FieldError: Error, Equatable, Sendable {
     case varintTooLong
     /// A shape other than 0 and 2, or field number 0.
     case badKey(UInt64)
+    /// Groups inside each other, more than protobuf's own readers take.
+    case tooDeep
     /// A field that must be text is not UTF-8.
     case notText(field: UInt32)
     /// A number does not fit where it belongs, or a field that must be there is missing.
@@ -96,6 +98,8 @@ package struct Field: Sendable {
         case number(UInt64)
         /// Where the bytes lie in the buffer that is read.
         case data(Range<Int>)
+        /// A number of fixed width, or a group: prong's own messages have neither.
+        case foreign
     }
 
     package let number: UInt32
@@ -137,6 +141,47 @@ package struct FieldReader: Sendable {
         case _:
             throw FieldError.badKey(key)
         }
+    }
+
+    /// Groups inside each other, at most: protobuf's own limit.
+    private static let groupDepthMax = 100
+
+    /// The next field of a message that is not prong's own, which may have all that protobuf's
+    /// wire format has; or nothing at the end.
+    package mutating func nextForeign() throws(FieldError) -> Field? {
+        try nextForeign(groupsLeft: Self.groupDepthMax)
+    }
+
+    private mutating func nextForeign(groupsLeft: Int) throws(FieldError) -> Field? {
+        guard position < end else { return nil }
+        let start = position
+        let key = try varint()
+        guard let tag = UInt32(exactly: key), tag >> 3 > 0 else { throw FieldError.badKey(key) }
+        switch tag & 7 {
+        case 1: try step(8)
+        case 5: try step(4)
+        case 3: try stepOverGroup(key, groupsLeft)
+        case _:
+            position = start
+            return try next()
+        }
+        return Field(number: tag >> 3, value: .foreign)
+    }
+
+    private mutating func stepOverGroup(_ key: UInt64, _ groupsLeft: Int) throws(FieldError) {
+        guard groupsLeft > 0 else { throw FieldError.tooDeep }
+        while true {
+            let start = position
+            // The end's key has the start's number and shape 4.
+            if try varint() == key + 1 { return }
+            position = start
+            _ = try nextForeign(groupsLeft: groupsLeft - 1)
+        }
+    }
+
+    private mutating func step(_ count: Int) throws(FieldError) {
+        guard end - position >= count else { throw FieldError.truncated }
+        position += count
     }
 
     private mutating func varint() throws(FieldError) -> UInt64 {

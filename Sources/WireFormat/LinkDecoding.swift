@@ -296,6 +296,7 @@ extension Chunk {
             case 3: data = try reader.data(field)
             case 4: endsMessage = try reader.flag(field)
             case 5: endsStream = try reader.flag(field)
+            case 6: headers.append(try HeaderField(try reader.message(field)))
             case _: break
             }
         }

@@ -182,5 +182,6 @@ extension Chunk {
         writer.optionalData(3, data)
         writer.flag(4, endsMessage)
         writer.flag(5, endsStream)
+        writer.headers(6, headers)
     }
 }

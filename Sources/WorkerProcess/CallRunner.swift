@@ -14,7 +14,7 @@ final class CallRunner {
     private let responseBytesMax: Int
     private var running: [CallNumber: UnaryCall] = [:]
     private var long: [CallNumber: any LongCall] = [:]
-    private var streamed: [(number: CallNumber, bytes: [UInt8])] = []
+    private var streamed: [WorkerEvent] = []
     private(set) var ended: [EndedCall] = []
     private(set) var notStarted: [CallNumber] = []
 
@@ -57,7 +57,8 @@ final class CallRunner {
         let call = LongOrder(
             order: order, extent: extent, channel: channel, responseBytesMax: responseBytesMax,
             metadata: { [clients] in clients.metadata(for: order) },
-            onMessage: { [self] in streamed.append((number, $0)) },
+            onHead: { [self] in streamed.append(.head(number, $0.map(HeaderField.init))) },
+            onMessage: { [self] in streamed.append(.streamed(number, $0)) },
             onEnd: { [self] outcome in
                 long[number] = nil
                 end(beginning, outcome)
@@ -76,7 +77,8 @@ final class CallRunner {
         long[number]?.grant(bytes: Int(bytes))
     }
 
-    func takeStreamed() -> [(number: CallNumber, bytes: [UInt8])] {
+    /// What calls that stream to their callers have answered, in its order.
+    func takeStreamed() -> [WorkerEvent] {
         defer { streamed = [] }
         return streamed
     }
@@ -122,6 +124,12 @@ final class CallRunner {
     }
 }
 
+extension HeaderField {
+    init(_ field: MetadataField) {
+        self.init(name: field.name, value: field.value)
+    }
+}
+
 extension CallOutcome {
     init(_ ticket: Ticket, _ result: UnaryResult) {
         self.init(ticket, result.end, response: result.response ?? [])
@@ -132,8 +140,8 @@ extension CallOutcome {
         self.init(
             ticket: ticket, code: end.status.rawValue, message: end.message,
             statusDetails: end.statusDetails, response: response,
-            headers: end.headers.map { HeaderField(name: $0.name, value: $0.value) },
-            trailers: end.trailers.map { HeaderField(name: $0.name, value: $0.value) },
+            headers: end.headers.map(HeaderField.init),
+            trailers: end.trailers.map(HeaderField.init),
             peer: end.peer, pushbackMilliseconds: Self.pushback(end.trailers))
     }
 

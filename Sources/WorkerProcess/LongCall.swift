@@ -20,6 +20,8 @@ struct LongOrder {
     let responseBytesMax: Int
     /// Anew for each gRPC call: a token may have been replaced.
     let metadata: () -> [MetadataField]
+    /// The server's metadata; before the first message, at most once.
+    let onHead: ([MetadataField]) -> Void
     let onMessage: ([UInt8]) -> Void
     let onEnd: (CallOutcome) -> Void
 

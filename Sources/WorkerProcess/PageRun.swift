@@ -80,6 +80,7 @@ final class PageRun: LongCall {
             return end(.resourceExhausted, tooLarge)
         }
         if room.streams {
+            if pageCount == 1, !result.end.headers.isEmpty { order.onHead(result.end.headers) }
             order.onMessage(page.content)
         } else {
             collected += page.content

@@ -3,6 +3,7 @@
 // open; while it is shut nothing is read, and gRPC's own flow control holds the server back.
 //
 //     requests ── send ──▶ … ──▶ closeSending
+//     the server's metadata, handed on ──▶ receive
 //     receive ──▶ message ─┬─ collected ──────────────▶ receive
 //        ▲                 └─ handed on ── window? ────┤
 //        └──────────── grant ◀── shut ◀────────────────┘
@@ -17,6 +18,7 @@ final class StreamRun: LongCall {
     private var unsent: ArraySlice<[UInt8]>
     private var responses: [[UInt8]] = []
     private var room: ResponseRoom
+    private var hasHead = false
     private var isReceiving = false
     private var isTooLarge = false
 
@@ -30,12 +32,19 @@ final class StreamRun: LongCall {
         do throws(CallError) {
             call = try StreamingCall(
                 channel: order.channel, path: order.order.path, metadata: order.metadata(),
-                deadlineNanoseconds: order.order.deadlineNanoseconds
+                deadlineNanoseconds: order.order.deadlineNanoseconds,
+                onHead: { [self] in begin($0) }
             ) { [self] in finish($0) }
         } catch {
             return order.onEnd(CallOutcome(order.order.ticket, error))
         }
         sendNext()
+    }
+
+    /// Only now is the first message asked for, so that it cannot come before its metadata.
+    private func begin(_ head: [MetadataField]) {
+        hasHead = true
+        if room.streams, !head.isEmpty { order.onHead(head) }
         receiveNext()
     }
 
@@ -58,7 +67,7 @@ final class StreamRun: LongCall {
     }
 
     private func receiveNext() {
-        guard let call, !isReceiving, !isTooLarge, room.isOpen else { return }
+        guard let call, hasHead, !isReceiving, !isTooLarge, room.isOpen else { return }
         isReceiving = true
         call.receive { [self] message in
             guard let message else { return }

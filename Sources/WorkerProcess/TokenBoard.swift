@@ -4,6 +4,7 @@
 import Credentials
 import GRPCClient
 import Synchronization
+import TokenExchange
 
 /// What the calls of one target carry.
 struct CallToken: Equatable, Sendable {
@@ -18,11 +19,8 @@ struct CallToken: Equatable, Sendable {
             fields = []
             return
         }
-        var fields = [MetadataField("authorization", "Bearer \(token.text)")]
-        if !quotaProject.isEmpty {
-            fields.append(MetadataField("x-goog-user-project", quotaProject))
-        }
-        self.fields = fields
+        fields = TokenSource.metadata(token, quotaProject: quotaProject)
+            .map { MetadataField($0.name, $0.value) }
     }
 }
 

@@ -12,18 +12,15 @@ import Kernel
 import Ops
 import Settings
 import Synchronization
-import TargetChannel
 import TokenExchange
 
 final class TokenThread: Sendable {
     /// What one target's token is made of.
     private struct Seat {
         let target: Int
-        let settings: Settings.Target
+        let name: String
+        var source: TokenSource
         var machine = TokenMachine()
-        /// The files that the last token came from, as they were before they were read.
-        var stamps: [String: FileStamp] = [:]
-        var quotaProject = ""
     }
 
     private struct Result: Sendable {
@@ -59,14 +56,14 @@ final class TokenThread: Sendable {
         var random = RandomPool()
         var seats: [Seat] = []
         for (index, target) in targets.enumerated() where target.credentials.hasToken {
-            seats.append(Seat(target: index, settings: target))
+            seats.append(Seat(target: index, name: target.name, source: TokenSource(target)))
         }
         for index in seats.indices { handle(.start, index, &seats, &random) }
         while true {
             wait(until: seats.compactMap(\.machine.nextNanoseconds).min())
             for result in takeResults() { handle(result.event, result.seat, &seats, &random) }
             for index in seats.indices {
-                let hasChanged = seats[index].stamps.contains { FileStamp(path: $0) != $1 }
+                let hasChanged = seats[index].source.stamps.contains { FileStamp(path: $0) != $1 }
                 handle(hasChanged ? .sourceChanged : .tick, index, &seats, &random)
             }
         }
@@ -108,12 +105,12 @@ final class TokenThread: Sendable {
 
     private func publish(_ standing: TokenStanding, _ seat: Seat) {
         board.publish(
-            CallToken(standing: standing, quotaProject: seat.quotaProject),
+            CallToken(standing: standing, quotaProject: seat.source.quotaProject),
             ofTarget: seat.target)
     }
 
     private func warn(_ reason: String, _ seat: Seat) {
-        let name = seat.settings.name
+        let name = seat.name
         log.warning(
             "target \(name) gets no new token: \(reason); its calls use the present one until it"
                 + " ends, its jobs wait where there is none, and prong tries again by itself",
@@ -131,17 +128,10 @@ final class TokenThread: Sendable {
     /// The end of the fetch; nil where an exchange was begun, whose end comes by `results`.
     private func fetch(_ index: Int, _ seat: inout Seat) -> TokenEvent? {
         let moment = Self.moment()
-        seat.stamps = [:]
         do throws(TokenFailure) {
-            switch try prepare(&seat) {
-            case .token(let token):
-                let given = GivenToken(text: token, lifetimeMilliseconds: nil)
-                return .fetched(given, at: moment)
-            case .plan(let plan, let roots):
-                let fetch = TokenFetch(roots: roots)
-                guard plan.needsNetwork else {
-                    return .fetched(try fetch.token(plan), at: moment)
-                }
+            switch try seat.source.prepare(environment: ProcessEnvironment.value(of:)) {
+            case .token(let given): return .fetched(given, at: moment)
+            case .exchange(let plan, let fetch):
                 guard exchange(index, plan, fetch, at: moment) else {
                     throw TokenFailure("the system gives no thread to ask for it")
                 }
@@ -150,77 +140,6 @@ final class TokenThread: Sendable {
         } catch {
             return .failed(error)
         }
-    }
-
-    private enum Prepared {
-        case token(Secret)
-        case plan(TokenPlan, roots: String?)
-    }
-
-    private func prepare(_ seat: inout Seat) throws(TokenFailure) -> Prepared {
-        guard
-            let credential = try TargetCredential(
-                seat.settings, environment: ProcessEnvironment.value(of:))
-        else { throw TokenFailure("the target has no credentials of its own") }
-        let resolved: TargetCredential.Resolved
-        switch credential.source {
-        case .tokenFile(let path):
-            seat.quotaProject = credential.ownQuotaProject
-            let bytes = try read(path, &seat)
-            do throws(TokenFailure) {
-                return .token(try CredentialFile.token(in: bytes))
-            } catch {
-                throw TokenFailure("\(path): \(error.reason)")
-            }
-        case .keyFile(let path, let type):
-            resolved = try resolve(path, type, credential, &seat)
-        case .defaults(let places):
-            resolved = try resolve(places, credential, &seat)
-        }
-        seat.quotaProject = resolved.quotaProject
-        return .plan(resolved.plan, roots: try roots(seat.settings))
-    }
-
-    private func read(_ path: String, _ seat: inout Seat) throws(TokenFailure) -> [UInt8] {
-        seat.stamps[path] = FileStamp(path: path)
-        return try CredentialFile.read(path)
-    }
-
-    private func resolve(
-        _ path: String, _ type: String?, _ credential: TargetCredential, _ seat: inout Seat
-    ) throws(TokenFailure) -> TargetCredential.Resolved {
-        let bytes = try read(path, &seat)
-        do throws(KeyFault) {
-            return try credential.resolve(bytes, type: type)
-        } catch {
-            throw TokenFailure("\(path): \(error.what); \(error.wanted)")
-        }
-    }
-
-    private func resolve(
-        _ places: [DefaultCredentials.Place], _ credential: TargetCredential,
-        _ seat: inout Seat
-    ) throws(TokenFailure) -> TargetCredential.Resolved {
-        // Should one come to be, it counts from then on.
-        for case .wellKnown(let path) in places { seat.stamps[path] = FileStamp(path: path) }
-        switch places.first(where: \.isThere) {
-        case .named(let path)?, .wellKnown(let path)?:
-            return try resolve(path, nil, credential, &seat)
-        case .metadataServer(let host)?:
-            do throws(KeyFault) {
-                return try credential.resolve(metadataServer: host)
-            } catch {
-                throw TokenFailure("\(error.what); \(error.wanted)")
-            }
-        case nil: throw TokenFailure(DefaultCredentials.nowhere)
-        }
-    }
-
-    /// What vouches for the target vouches for its token endpoint as well, beside the system's.
-    private func roots(_ target: Settings.Target) throws(TokenFailure) -> String? {
-        guard !target.caPath.isEmpty else { return nil }
-        let bytes = try CredentialFile.read(target.caPath, bytesMax: PEMFile.bytesMax)
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Begins an exchange on a thread of its own; false where there is none to be had.

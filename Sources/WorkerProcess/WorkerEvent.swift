@@ -23,6 +23,9 @@ package enum WorkerEvent: Equatable, Sendable {
     case received(LinkMessage)
     // the calls
     case ended([EndedCall])
+    /// The server's metadata of a call that streams to its caller; before its messages, at most
+    /// once.
+    case head(CallNumber, [HeaderField])
     /// One message of a call that streams to its caller; always before its end.
     case streamed(CallNumber, [UInt8])
     /// The target had no ready channel, so nothing was sent.

@@ -77,9 +77,7 @@ final class WorkerLoop {
         let notStarted = runner.takeNotStarted()
         if !notStarted.isEmpty { handle(.notStarted(notStarted)) }
         // before the ends: a stream's last message before its end
-        for message in runner.takeStreamed() {
-            handle(.streamed(message.number, message.bytes))
-        }
+        for event in runner.takeStreamed() { handle(event) }
         let ended = runner.takeEnded()
         guard !ended.isEmpty else { return }
         FaultPoint.reach(.workerBeforeOutcome)

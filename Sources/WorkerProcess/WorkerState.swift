@@ -113,7 +113,8 @@ package struct WorkerState: Equatable, Sendable {
         case .disconnected: loseLink(now)
         case .received(let message): receive(message, now)
         case .ended(let ended): finish(ended)
-        case .streamed(let number, let message): passOn(message, of: number)
+        case .head(let number, let fields): passOn(nil, fields, of: number)
+        case .streamed(let number, let message): passOn(message, [], of: number)
         case .notStarted(let numbers): handBack(numbers)
         case .target(let state): note(state)
         case .order(let order): obey(order, now)
@@ -277,13 +278,15 @@ package struct WorkerState: Equatable, Sendable {
     // MARK: what the calls say
 
     /// For a caller that is gone nothing is sent: its call is being cancelled.
-    private mutating func passOn(_ message: [UInt8], of number: CallNumber) {
+    private mutating func passOn(
+        _ message: [UInt8]?, _ headers: [HeaderField], of number: CallNumber
+    ) {
         guard link == .up, let call = calls[number], call.phase == .running, !call.isAbandoned
         else { return }
         let chunk = Chunk(
-            ticket: call.ticket, message: call.streamedCount, data: message, endsMessage: true,
-            endsStream: false)
-        calls[number]?.streamedCount &+= 1
+            ticket: call.ticket, message: call.streamedCount, data: message ?? [],
+            endsMessage: message != nil, endsStream: false, headers: headers)
+        if message != nil { calls[number]?.streamedCount &+= 1 }
         effects.append(.send(.chunk(chunk)))
     }
 

@@ -149,6 +149,8 @@ enum Descriptors {
                 FieldDescription(5, "code", .int32),
                 FieldDescription(6, "fail_first", .uint32),
                 FieldDescription(7, "trailer", .string),
+                FieldDescription(8, "header", .string),
+                FieldDescription(9, "wait_milliseconds", .uint32),
             ])
     }
 

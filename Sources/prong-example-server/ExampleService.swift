@@ -171,11 +171,29 @@ final class ExampleService {
                 var request = try ExpandRequest(message ?? [])
                 let count = ledger.note(method: "Expand", key: request.key)
                 if request.failFirst > 0, count > request.failFirst { request.code = 0 }
-                expandNext(call, request, left: min(request.times, Self.expandMax))
+                beginExpand(call, request)
             } catch {
                 Self.refuse(call, error)
             }
         }
+    }
+
+    private func beginExpand(_ call: ServerCall, _ request: ExpandRequest) {
+        guard request.header.isEmpty else {
+            call.headers = [
+                MetadataField("x-header", request.header),
+                MetadataField(name: "x-header-bin", value: Array(request.header.utf8)),
+            ]
+            return call.sendHeaders { [self] call, _ in waitToExpand(call, request) }
+        }
+        waitToExpand(call, request)
+    }
+
+    private func waitToExpand(_ call: ServerCall, _ request: ExpandRequest) {
+        let times = min(request.times, Self.expandMax)
+        guard request.waitMilliseconds > 0 else { return expandNext(call, request, left: times) }
+        let due = CompletionQueue.now() + request.waitMilliseconds * 1_000_000
+        _ = timers.add(at: due) { [self] in expandNext(call, request, left: times) }
     }
 
     private func expandNext(_ call: ServerCall, _ request: ExpandRequest, left: UInt64) {

@@ -127,6 +127,8 @@ struct ExpandRequest {
     var code: Int32 = 0
     var failFirst: UInt64 = 0
     var trailer = ""
+    var header = ""
+    var waitMilliseconds: UInt64 = 0
 
     init(_ message: [UInt8]) throws(WireError) {
         var reader = WireReader(message)
@@ -139,6 +141,8 @@ struct ExpandRequest {
             case 5: code = Int32(truncatingIfNeeded: field.number64 ?? 0)
             case 6: failFirst = field.number64 ?? 0
             case 7: trailer = field.text(in: message) ?? ""
+            case 8: header = field.text(in: message) ?? ""
+            case 9: waitMilliseconds = min(field.number64 ?? 0, UInt64(UInt32.max))
             default: continue
             }
         }

@@ -64,7 +64,9 @@ import Testing
     static let job = """
         {"id":"j1","method":"a.B/C","target":"t","state":"failed","priority":3,"key":"k",\
         "submittedAt":"2026-01-01T00:00:00.000Z","submitter":{"uid":1,"gid":2,"pid":3},\
-        "request":{"a":1},"error":{"code":"not_found","message":"bad\\u001b[2J"},\
+        "request":{"a":1},"error":{"code":"not_found","message":"bad\\u001b[2J",\
+        "details":[{"type":"a.Why","value":"AA","debug":{"reason":"QUOTA"}}]},\
+        "operationName":"operations/1","operationMetadata":{"@type":"a.M","done":"3"},\
         "attemptCount":2,"maxAttempts":5,"attempts":[{"number":1,\
         "worker":{"slot":0,"generation":4,"pid":77},"startedAt":"2026-01-01T00:00:01.000Z",\
         "endedAt":"2026-01-01T00:00:01.250Z","code":"unavailable","message":"m","peer":"p"}]}
@@ -76,7 +78,9 @@ import Testing
         #expect(outcome.status == 0)
         for text in [
             "state      failed", "error      not_found: bad?[2J", "attempts   2 of at most 5",
-            "submitter  uid=1 gid=2 pid=3", "\"a\": 1", "slot 0 gen 4 pid 77", "250ms",
+            "submitter  uid=1 gid=2 pid=3", "operation  operations/1",
+            "operationMetadata\n", "\"done\": \"3\"", "error details\n", "\"reason\": \"QUOTA\"",
+            "\"a\": 1", "slot 0 gen 4 pid 77", "250ms",
         ] {
             #expect(outcome.output.contains(text))
         }

@@ -79,8 +79,18 @@ enum Samples {
             "its token_uri is not https://"
         ),
         (Samples.serviceAccount.replacing("https://", with: "ftp://"), "is no https:// URL"),
-        (Samples.external("{\"environment_id\": \"aws1\"}"), "of the kind AWS"),
-        (Samples.external("{\"executable\": {\"command\": \"x\"}}"), "of the kind executable"),
+        (
+            Samples.external("{\"environment_id\": \"aws1\"}"),
+            "of the kind AWS, and its subject_token_type is not"
+        ),
+        (
+            Samples.external("{\"certificate\": {}}"),
+            "of the kind certificate, and prong shows token services no certificate"
+        ),
+        (
+            Samples.external("{\"executable\": {\"command\": \"x\"}}"),
+            "of the kind executable, and prong runs no program for a token"
+        ),
         (Samples.external("{}"), "has neither file nor url"),
         (Samples.external("{\"url\": \"http://10.0.0.1/\"}"), "is not https://"),
         (

@@ -17,7 +17,7 @@ import Testing
         try TokenPlan(Samples.parse(text), wish)
     }
 
-    @Test func `a service account signs for the API itself, or for the scopes asked for`() throws {
+    @Test func `without scopes a service account signs for the API itself`() throws {
         guard
             case .selfSigned(let key, let audience, let scopes) =
                 try plan(Samples.serviceAccount, wish)
@@ -30,12 +30,62 @@ import Testing
         let plain = JSONWebToken.selfSigned(key, audience: audience, scopes: [], nowSeconds: 100)
         #expect(plain.audience == audience && plain.scope.isEmpty)
         #expect(plain.subject == key.email && plain.issuer == key.email)
-        let scoped = JSONWebToken.selfSigned(
-            key, audience: audience, scopes: ["a", "b"], nowSeconds: 100)
-        #expect(scoped.audience.isEmpty && scoped.scope == "a b")
+        #expect(try !plan(Samples.serviceAccount, wish).needsNetwork)
+    }
+
+    @Test func `with scopes it asks its token endpoint, with the assertion of Google's clients`()
+        throws
+    {
+        let made = try plan(Samples.serviceAccount, wish { $0.scopes = ["a", "b"] })
+        guard case .grant(let key, let scopes) = made else {
+            Issue.record("not a grant")
+            return
+        }
+        #expect(scopes == ["a", "b"] && made.needsNetwork)
+        let asked = JSONWebToken.grant(key, scopes: scopes, nowSeconds: 100)
         #expect(
-            try plan(Samples.serviceAccount, wish { $0.scopes = ["a"] })
-                == .selfSigned(key, audience: audience, scopes: ["a"]))
+            asked
+                == JSONWebToken(
+                    keyId: "kid1", issuer: key.email, subject: "",
+                    audience: "https://127.0.0.1:8443/token", scope: "a b",
+                    issuedAtSeconds: 100))
+        let request = TokenRequests.grant(key, assertion: Secret("a.b.c"))
+        #expect(request.url.text == "https://127.0.0.1:8443/token")
+        #expect(
+            request.body.content
+                == "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
+                + "&assertion=a.b.c")
+    }
+
+    @Test(arguments: [
+        "https://oauth2.googleapis.com/token", "https://www.googleapis.com/oauth2/v4/token",
+        "https://accounts.google.com/o/oauth2/token",
+    ])
+    func `a grant for Google's endpoint has the audience of Google's clients`(url: String) throws {
+        let endpoint = try #require(EndpointURL(url))
+        #expect(
+            JSONWebToken.grantAudience(endpoint) == "https://oauth2.googleapis.com/token")
+    }
+
+    @Test func `in another universe, which has no endpoint for grants, it signs for the scopes`()
+        throws
+    {
+        let text = Samples.serviceAccount.replacing(
+            "{\"type\"", with: "{\"universe_domain\": \"u.example\", \"type\"")
+        let made = try plan(
+            text,
+            wish {
+                $0.universeDomain = "u.example"
+                $0.scopes = ["a", "b"]
+            })
+        guard case .selfSigned(let key, let audience, let scopes) = made else {
+            Issue.record("not self-signed")
+            return
+        }
+        let scoped = JSONWebToken.selfSigned(
+            key, audience: audience, scopes: scopes, nowSeconds: 100)
+        #expect(scoped.audience.isEmpty && scoped.scope == "a b")
+        #expect(scoped.subject == key.email && scoped.issuer == key.email)
     }
 
     @Test func `a token is header, claims and signature in base64 for URLs`() throws {

@@ -26,6 +26,23 @@ struct StreamedCallTests {
         return connection
     }
 
+    /// A stream of a message each 20 ms, which lasts longer than any test.
+    private func beginEndless(_ daemon: Daemon, _ key: String) throws -> HTTPConnection {
+        try begin(
+            daemon,
+            [
+                "text": "x", "times": 100_000, "intervalMilliseconds": 20, "key": .string(key),
+            ])
+    }
+
+    private func lastLine(_ connection: HTTPConnection) throws -> JSON {
+        var rest = ""
+        while let part = try connection.readBodyPart() {
+            rest += String(decoding: part, as: UTF8.self)
+        }
+        return try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
+    }
+
     private func count(_ daemon: Daemon, _ key: String, _ what: String) throws -> Int {
         try daemon.call("Count").json()["counts"]["\(key)/\(what)"].int ?? 0
     }
@@ -96,12 +113,7 @@ struct StreamedCallTests {
     @Test func `messages come as the server sends them, long before the end`() throws {
         try withPool { daemon, _ in
             let key = unique("live")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             #expect(try connection.readHead().head.status == 200)
             for _ in 0..<3 { #expect(try connection.readBodyPart() != nil) }
@@ -109,6 +121,58 @@ struct StreamedCallTests {
             try eventuallyTrue("the caller's going away cancels the call at the server") {
                 try count(daemon, key, "cancelled") == 1
             }
+        }
+    }
+
+    @Test func `a server's metadata are headers, sent before it has sent a message`() throws {
+        try withPool { daemon, _ in
+            // its first message is minutes away
+            let connection = try begin(
+                daemon, ["text": "x", "times": 1, "header": "a b", "waitMilliseconds": 600_000])
+            defer { connection.close() }
+            let head = try connection.readHead().head
+            #expect(head.status == 200)
+            #expect(head["content-type"] == "application/x-ndjson")
+            #expect(head["x-header"] == "a b")
+            #expect(head["x-header-bin"] == "YSBi")
+            connection.close()
+            let whole = try expand(daemon, ["text": "x", "times": 2, "header": "v"])
+            #expect(whole[header: "x-header"] == "v" && whole[header: "x-header-bin"] == "dg")
+            #expect(try whole.lines().count == 3, "\(whole)")
+            let failed = try expand(daemon, ["times": 0, "header": "v", "code": 5])
+            #expect(failed.status == 200 && failed[header: "x-header"] == "v")
+            #expect(try failed.lines().map { $0["error"]["code"] } == ["not_found"])
+        }
+    }
+
+    @Test func `a stream whose metadata were passed on is not made again`() throws {
+        try withPool(lines: "idempotent = [\"*/Expand\"]") { daemon, server in
+            let key = unique("head")
+            let answer = try expand(
+                daemon,
+                ["times": 0, "code": 14, "failFirst": 2, "header": "v", "key": .string(key)])
+            #expect(answer[header: "x-header"] == "v")
+            #expect(try answer.lines().map { $0["error"]["code"] } == ["unavailable"])
+            #expect(server.calls(holding: key) == 1)
+        }
+    }
+
+    @Test(arguments: ["", "v"])
+    func `a caller that goes away before the first message cancels the call`(header: String) throws
+    {
+        try withPool { daemon, server in
+            let key = unique("early")
+            let connection = try begin(
+                daemon,
+                [
+                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
+                    "header": .string(header), "waitMilliseconds": 1_000, "key": .string(key),
+                ])
+            try eventuallyTrue("the server has the call") { server.calls(holding: key) == 1 }
+            if !header.isEmpty { _ = try connection.readHead() }
+            connection.close()
+            try eventuallyTrue("it is cancelled") { try count(daemon, key, "cancelled") == 1 }
+            #expect(try expand(daemon, ["times": 1]).lines().count == 2, "others are served")
         }
     }
 
@@ -185,22 +249,13 @@ struct StreamedCallTests {
         let safe = isSafe ? "idempotent = [\"*/Expand\"]" : ""
         try withPool(lines: safe, change: { $0.workers = 1 }) { daemon, server in
             let key = unique("death")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
             kill(try #require(try daemon.workers().first).pid, SIGKILL)
-            var rest = ""
-            while let part = try connection.readBodyPart() {
-                rest += String(decoding: part, as: UTF8.self)
-            }
-            let last = try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
-            #expect(last["error"]["code"] == (isSafe ? "unavailable" : "unknown"), "\(rest)")
+            let last = try lastLine(connection)
+            #expect(last["error"]["code"] == (isSafe ? "unavailable" : "unknown"), "\(last)")
             #expect(server.calls(holding: key) == 1, "what was begun is not made again")
         }
     }
@@ -208,12 +263,7 @@ struct StreamedCallTests {
     @Test func `a queue that dies cuts the stream, and the call is cancelled`() throws {
         try withPool { daemon, _ in
             let key = unique("cut")
-            let connection = try begin(
-                daemon,
-                [
-                    "text": "x", "times": 100_000, "intervalMilliseconds": 20,
-                    "key": .string(key),
-                ])
+            let connection = try beginEndless(daemon, key)
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
@@ -229,18 +279,13 @@ struct StreamedCallTests {
 
     @Test func `a stream that prong's end cuts off says so in its last line`() throws {
         try withPool(change: { $0.worker = "drain_timeout = \"200ms\"" }) { daemon, _ in
-            let connection = try begin(
-                daemon, ["text": "x", "times": 100_000, "intervalMilliseconds": 20])
+            let connection = try beginEndless(daemon, unique("end"))
             defer { connection.close() }
             _ = try connection.readHead()
             #expect(try connection.readBodyPart() != nil)
             try #require(daemon.process).signal(SIGTERM)
-            var rest = ""
-            while let part = try connection.readBodyPart() {
-                rest += String(decoding: part, as: UTF8.self)
-            }
-            let last = try JSON(parsing: String(try #require(rest.split(separator: "\n").last)))
-            #expect(last["error"]["code"] == "unavailable", "\(rest)")
+            let last = try lastLine(connection)
+            #expect(last["error"]["code"] == "unavailable", "\(last)")
             #expect(try #require(daemon.process).wait() == .exited(0))
         }
     }

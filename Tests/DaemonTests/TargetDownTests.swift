@@ -37,6 +37,28 @@ struct TargetDownTests {
         }
     }
 
+    @Test func `a stream to a target that is down ends with the reason, as a call does`() throws {
+        try withPool { daemon, server in
+            server.stop()
+            try eventuallyTrue("the target is down") {
+                try daemon.get("/v1/targets")["targets"][0]["state"] == "down"
+            }
+            let timeout = ("Connect-Timeout-Ms", "300")
+            let unary = try daemon.call("Echo", headers: [timeout])
+            let streamed = try daemon.call(
+                "Expand", headers: [timeout, ("Accept", "application/x-ndjson")])
+            #expect(unary.status == 504, "\(unary)")
+            #expect(streamed.status == 200, "a reader of lines finds its last line")
+            #expect(streamed[header: "content-type"] == "application/x-ndjson")
+            for error in [try unary.json(), try #require(try streamed.lines().last)["error"]] {
+                #expect(error["code"] == "deadline_exceeded")
+                let message = try #require(error["message"].string)
+                #expect(message.contains("target example is down: "), "\(message)")
+                try expectReason(message, naming: server)
+            }
+        }
+    }
+
     @Test func `whoever looks at a target that is down learns where, since when and what to do`()
         throws
     {

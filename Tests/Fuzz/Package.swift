@@ -32,7 +32,9 @@ let package = Package(
         .target(name: "WireFormat", swiftSettings: instrumented),
         .target(name: "Schema", swiftSettings: instrumented),
         .target(name: "JobLogic", swiftSettings: instrumented),
-        .target(name: "Credentials", dependencies: ["Schema"], swiftSettings: instrumented),
+        .target(
+            name: "Credentials", dependencies: ["GoogleAPI", "Schema"],
+            swiftSettings: instrumented),
         .target(name: "GoogleAPI", dependencies: ["Schema"], swiftSettings: instrumented),
         .target(name: "ServerReflection", dependencies: ["Schema"], swiftSettings: instrumented),
         .target(name: "GRPCClient", dependencies: ["CGRPC"], swiftSettings: instrumented),
@@ -61,7 +63,8 @@ let package = Package(
             name: "FuzzProng",
             dependencies: [
                 "WireFormat", "Schema", "LoaderProcess", "HTTPServer", "JobLogic", "Settings",
-                "Credentials", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                "Credentials", "ServerReflection", "GoogleAPI", nio("NIOCore"), nio("NIOPosix"),
+                nio("NIOHTTP1"),
             ],
             swiftSettings: instrumented,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),

@@ -136,7 +136,12 @@ KEY_FILES = [
     '{"type": "external_account", "audience": "a", "subject_token_type": "t", "client_id": "c",'
     ' "credential_source": {"url": "http://169.254.169.254/x", "headers": {"a": "b"},'
     ' "format": {"type": "json", "subject_token_field_name": "type"}},'
-    ' "service_account_impersonation": {"token_lifetime_seconds": 700}}']
+    ' "service_account_impersonation": {"token_lifetime_seconds": 700}}',
+    '{"type": "external_account", "audience": "a", "subject_token_type":'
+    ' "urn:ietf:params:aws:token-type:aws4_request", "credential_source": {"environment_id":'
+    ' "aws1", "region_url": "http://169.254.169.254/z", "url": "http://169.254.169.254/r",'
+    ' "imdsv2_session_token_url": "http://169.254.169.254/t", "regional_cred_verification_url":'
+    ' "https://sts.{region}.amazonaws.com/a?b=c"}}']
 ANSWERS = [
     'HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n{"access_token": "t", "expires_in": 3600}',
     'HTTP/1.1 200 OK\r\n\r\n{"accessToken": "t", "expireTime": "2030-01-01T00:00:00Z"}',
@@ -144,6 +149,63 @@ ANSWERS = [
     ' "er\r\n16\r\nror_description": "x"}\r\n0\r\n\r\n',
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n{"error": {"status": "S",'
     ' "message": "' + SECRET + '"}}']
+
+
+def behind_lengths(choice, *parts):
+    return bytes([choice]) + b"".join(struct.pack("<H", len(part)) + part for part in parts)
+
+
+def reflections():
+    """Answers to: which services, the file of a.S, the file that it imports."""
+    first = descriptor_pb2.FileDescriptorProto(
+        name="a.proto", package="a", syntax="proto3", dependency=["b.proto"])
+    first.message_type.add(name="M")
+    first.service.add(name="S").method.add(name="C", input_type=".a.M", output_type=".a.M")
+    second = descriptor_pb2.FileDescriptorProto(name="b.proto", package="b", syntax="proto3")
+    circle = descriptor_pb2.FileDescriptorProto(name="b.proto", dependency=["a.proto"])
+    services = fields((6, fields((1, fields((1, b"a.S"))), (1, fields((1, b"grpc.health.v1.H"))))))
+    one, two, three = (fields((4, fields((1, file.SerializeToString()))))
+                       for file in (first, second, circle))
+    both = fields((4, fields((1, first.SerializeToString()), (1, second.SerializeToString()))))
+    refusal = fields((7, fields((1, 5), (2, b"not here"))))
+    for choice in (0, 7):
+        yield behind_lengths(choice, services, one, two)
+        yield behind_lengths(choice, services, both)
+        yield behind_lengths(choice, services, one, refusal)
+        yield behind_lengths(choice, services, one, three)
+    yield behind_lengths(8, refusal)
+    yield behind_lengths(8)
+
+
+def google_apis():
+    """A template and a value; options and a request; a descriptor set and a request."""
+    for template, value in ((b"projects/*/{a=instances/*}/**", b"projects/p/instances/i/x"),
+                            (b"{a=**}", b"x/y\n"), (b"{a=*/*/**/x/**}/y", b"1/2/3/x/4/y")):
+        yield behind_lengths(0, template, value)
+    call = fields((1, b"projects/p/locations/l/x"), (2, b"\xc3\xa9%"), (3, fields((1, b"n"))),
+                  (4, 7), (5, 1), (6, 3), (11, 1), (12, b"https://h/v1/projects/p/zones/z/o"))
+    http = fields((72295728, fields((4, b"/v1/{parent=p/*}/{self.self.name}:{count}{on}"))))
+    routing = fields((72295729, fields((2, fields((1, b"name"), (2, b"{p=projects/*}/**"))),
+                                       (2, fields((1, b"self.name"))))))
+    operation = fields((1049, fields((1, b"R"), (2, b"a.M"))))
+    for options in (http, routing, operation, b""):
+        yield behind_lengths(1, options, call)
+    file = descriptor_pb2.FileDescriptorProto(
+        name="o.proto", package="google.longrunning", syntax="proto3")
+    message = file.message_type.add(name="Operation")
+    for number, name in enumerate(("name", "page_token", "next_page_token"), 1):
+        message.field.add(name=name, number=number, type=F.TYPE_STRING, label=F.LABEL_OPTIONAL)
+    message.field.add(name="page_size", number=4, type=F.TYPE_INT32, label=F.LABEL_OPTIONAL)
+    message.field.add(name="items", number=5, type=F.TYPE_MESSAGE, label=F.LABEL_REPEATED,
+                      type_name=".google.longrunning.Operation")
+    method = file.service.add(name="S").method.add(
+        name="C", input_type=".google.longrunning.Operation",
+        output_type=".google.longrunning.Operation")
+    method.options.MergeFromString(http + operation)
+    types = descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
+    any_value = fields((1, b"type.googleapis.com/google.longrunning.R"), (2, b"r"))
+    yield behind_lengths(2, types, fields((1, b"operations/o"), (3, 1), (5, any_value)))
+    yield behind_lengths(2, types, fields((1, b"o"), (3, 1), (4, fields((1, 5), (2, b"no")))))
 
 
 def frames():
@@ -195,6 +257,8 @@ def main():
     write("link", list(frames()))
     write("key-file", KEY_FILES)
     write("token-answer", ANSWERS)
+    write("reflection", reflections())
+    write("google-api", google_apis())
     with open(os.path.join(HERE, "../../Config/prong.toml"), "rb") as config:
         write("toml", [config.read(), b"workers = 2\n[targets.a]\naddress = \"b:1\"\n"
                        b"idempotent = [\"*/Get*\"]\nmetadata = { \"x\" = \"y\" }\n",

@@ -1,5 +1,6 @@
 // Which methods have pages, by their descriptors alone.
 
+import DescriptorBytes
 import Schema
 import Testing
 
@@ -32,36 +33,43 @@ import Testing
     private func plan(
         _ request: [Field] = request, _ response: [Field] = response, streams: Bool = false
     ) throws -> PagePlan? {
-        let method = Bytes.made {
+        let (schema, method) = try method(request, response, streams: streams)
+        return PagePlan(method, schema)
+    }
+
+    private func method(
+        _ request: [Field], _ response: [Field], streams: Bool = false
+    ) throws -> (Schema, MethodDescriptor) {
+        let method = Wire.made {
             $0.text(1, "List")
             $0.text(2, ".t.Request")
             $0.text(3, ".t.Response")
             if streams { $0.number(6, 1) }
         }
-        let file = Bytes.made {
+        let file = Wire.made {
             $0.text(1, "t.proto")
             $0.text(2, "t")
             $0.data(4, Self.message("Request", request))
             $0.data(4, Self.message("Response", response))
             $0.data(
                 6,
-                Bytes.made {
+                Wire.made {
                     $0.text(1, "S")
                     $0.data(2, method)
                 })
             $0.text(12, "proto3")
         }
-        let schema = try Schema(sets: [(label: "t", bytes: Bytes.made { $0.data(1, file) })])
-        return PagePlan(try #require(schema.method("t.S/List")), schema)
+        let schema = try Schema(sets: [(label: "t", bytes: Wire.made { $0.data(1, file) })])
+        return (schema, try #require(schema.method("t.S/List")))
     }
 
     private static func message(_ name: String, _ fields: [Field]) -> [UInt8] {
-        Bytes.made { message in
+        Wire.made { message in
             message.text(1, name)
             for field in fields {
                 message.data(
                     2,
-                    Bytes.made {
+                    Wire.made {
                         $0.text(1, field.name)
                         $0.number(3, field.number)
                         $0.number(4, field.label)
@@ -109,40 +117,29 @@ import Testing
         #expect(try plan(Self.request, [Self.response[1]]) == nil)
     }
 
+    @Test func `a token that repeats is none, and so is a list that does not`() throws {
+        let token = Field(name: "page_token", number: 3, type: Self.text, label: 3)
+        #expect(try plan(request(size: Self.request[1], token: token)) == nil)
+        let next = Field(name: "next_page_token", number: 2, type: Self.text, label: 3)
+        #expect(try plan(Self.request, [next, Self.response[1]]) == nil)
+        let single = Field(name: "things", number: 1, type: Self.text)
+        #expect(try plan(Self.request, [Self.response[0], single]) == nil)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `many methods over a message with very many fields cost little`() throws {
+        let many = (10...60_000).map { Field(name: "f\($0)", number: $0, type: Self.text) }
+        let list = Field(name: "last", number: 70_000, type: Self.text, label: 3)
+        let (schema, method) = try method(many + Self.request, many + [Self.response[0], list])
+        for _ in 0..<200_000 {
+            guard PagePlan(method, schema)?.items == 70_000 else {
+                Issue.record("it has pages")
+                return
+            }
+        }
+    }
+
     @Test func `a stream has no pages`() throws {
         #expect(try plan(streams: true) == nil)
-    }
-}
-
-/// Appends fields of protobuf's wire format.
-private struct Bytes {
-    private var bytes: [UInt8] = []
-
-    private mutating func varint(_ value: Int) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7f) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
-
-    mutating func number(_ field: Int, _ value: Int) {
-        varint(field << 3)
-        varint(value)
-    }
-
-    mutating func data(_ field: Int, _ value: [UInt8]) {
-        varint(field << 3 | 2)
-        varint(value.count)
-        bytes += value
-    }
-
-    mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
-
-    static func made(_ fill: (inout Bytes) -> Void) -> [UInt8] {
-        var bytes = Bytes()
-        fill(&bytes)
-        return bytes.bytes
     }
 }

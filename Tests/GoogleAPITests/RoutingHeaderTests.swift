@@ -7,7 +7,8 @@ import Testing
 @testable import GoogleAPI
 
 @Suite struct RoutingHeaderTests {
-    /// A method with options, over a request with `name`, `parent`, `book {name}`, `count`, `on`.
+    /// A method with options, over a request with `name`, `parent`, `book {name}`, `count`, `on`,
+    /// and itself as `again`.
     private func plan(_ options: (inout Wire) -> Void) throws -> RoutingPlan? {
         let book = testMessage("Book", [TestField(name: "name", number: 1, type: 9)])
         let request = testMessage(
@@ -19,6 +20,7 @@ import Testing
                 TestField(name: "count", number: 4, type: 3),
                 TestField(name: "on", number: 5, type: 8),
                 TestField(name: "names", number: 6, type: 9, label: 3),
+                TestField(name: "again", number: 7, type: 11, typeName: ".test.Request"),
             ])
         let method = Wire.made {
             $0.text(1, "Do")
@@ -123,6 +125,37 @@ import Testing
         }
         #expect(plan?.header(for: twice) == "name=b")
         #expect(plan?.header(for: twice + [0x0A, 0xFF]) == "name=b")
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a path through itself goes as deep as messages do, and no deeper`() throws {
+        let deepest = Schema.depthLimit
+        func path(_ depth: Int) -> String { String(repeating: "again.", count: depth) + "name" }
+        func nested(_ depth: Int) -> [UInt8] {
+            (0..<depth).reduce(Wire.made { $0.text(1, "n") }) { inner, _ in
+                Wire.made { $0.data(7, inner) }
+            }
+        }
+        let plan = try http("/v1/{\(path(deepest))}")
+        #expect(plan?.header(for: nested(deepest)) == "\(path(deepest))=n")
+        #expect(plan?.header(for: []) == "\(path(deepest))=")
+        #expect(try http("/v1/{\(path(deepest + 1))}") == nil)
+        #expect(try http("/v1/{\(path(100_000))}") == nil)
+        #expect(try routing([(path(100_000), "{a=**}")]) == nil)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `more names than any path has are none`() throws {
+        let most = RoutingPlan.parametersMax
+        let names = String(repeating: "{name}/", count: most)
+        let header = try #require(try http(names)?.header(for: request))
+        #expect(header.split(separator: "&").count == most)
+        #expect(try http(names + "{name}") == nil)
+        #expect(try http(String(repeating: "{name}", count: 100_000)) == nil)
+        #expect(try http(String(repeating: "{name={", count: 100_000)) == nil)
+        #expect(try routing(Array(repeating: ("name", "{a=**}"), count: most)) != nil)
+        #expect(try routing(Array(repeating: ("name", "{a=**}"), count: most + 1)) == nil)
+        #expect(try routing(Array(repeating: ("name", "{a=*/**}"), count: 20_000)) == nil)
     }
 
     @Test(arguments: [

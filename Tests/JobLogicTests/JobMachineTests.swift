@@ -9,7 +9,7 @@ import Testing
 enum EventName: CaseIterable, Sendable {
     case dispatched, endedWell, neverArrived, due, expired, cancel, retry, resolveSucceeded
     case resolveFailed, began, endedAtOnce, beganNothing, polled, polledDone, polledFailed
-    case postponed, lost
+    case postponed, putOff, lost, cancelWanted, cancelPostponed, cancelMade, cancelFailed
 
     private static let under = OperationReading(name: "operations/1", isDone: false)
     private static let done = OperationReading(
@@ -40,7 +40,12 @@ enum EventName: CaseIterable, Sendable {
         case .polledDone: .operationPolled(Self.done, random: 1)
         case .polledFailed: .operationPolled(Self.failed, random: 1)
         case .postponed: .pollPostponed(random: 1)
+        case .putOff: .operationPutOff(untilMilliseconds: Sample.wall + 5)
         case .lost: .operationLost(JobError(code: 5, message: "gone", fromTarget: true))
+        case .cancelWanted: .operationCancelWanted
+        case .cancelPostponed: .operationCancelPostponed(random: 1)
+        case .cancelMade: .operationCancelEnded(failure: nil)
+        case .cancelFailed: .operationCancelEnded(failure: "no")
         }
     }
 
@@ -53,11 +58,14 @@ enum EventName: CaseIterable, Sendable {
         case (.due, .scheduled): .queued
         case (.expired, .queued), (.expired, .scheduled): .expired
         case (.cancel, .queued), (.cancel, .scheduled), (.cancel, .waiting): .cancelled
-        case (.began, .running), (.polled, .waiting), (.postponed, .waiting): .waiting
+        case (.began, .running), (.polled, .waiting), (.postponed, .waiting), (.putOff, .waiting):
+            .waiting
         case (.endedAtOnce, .running), (.polledDone, .waiting): .succeeded
         case (.beganNothing, .running), (.polledFailed, .waiting), (.lost, .waiting): .failed
         case (.retry, .failed), (.retry, .cancelled), (.retry, .expired), (.retry, .unknown):
             .queued
+        // what comes after the wish: the claim on it below
+        case (.cancelWanted, .cancelled): .cancelled
         case (.resolveSucceeded, .unknown): .succeeded
         case (.resolveFailed, .unknown): .failed
         default: nil
@@ -228,6 +236,17 @@ struct JobMachineTests {
         try job.handle(.expired, now: Sample.now)
         try job.handle(.retry, now: Sample.now)
         #expect(!job.isOverdue(at: Sample.wall))
+    }
+
+    @Test(arguments: [EventName.cancelMade, .cancelFailed, .cancelPostponed])
+    func `an operation is told to stop once, and its job stays cancelled`(end: EventName) throws {
+        var job = Sample.job(.cancelled)
+        try job.handle(.operationCancelWanted, now: Sample.now)
+        #expect(job.progress.notBeforeMilliseconds == Sample.wall)
+        #expect(throws: IllegalEvent.self) { try job.handle(.retry, now: Sample.now) }
+        try job.handle(end.event, now: Sample.now)
+        #expect(job.progress.state == .cancelled)
+        #expect(job.owesCancel == (end == .cancelPostponed))
     }
 
     @Test func `a cancelled call's error says that it may have happened`() throws {

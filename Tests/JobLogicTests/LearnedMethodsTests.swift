@@ -23,7 +23,9 @@ extension QueueWorld {
         return (world, ids)
     }
 
-    @Test func `jobs of an unknown method wait on disk and run when it is known`() {
+    /// A queue and a worker that come after a restart to jobs of a paused target, and know none of
+    /// its methods.
+    private func restartedWorld() -> (QueueWorld, [JobID]) {
         let world = QueueWorld.ready(workers: 1)
         world.handle(.setPaused(target: "t0", paused: true))
         let ids = (0..<20).map { _ in world.submit(.unsafe).id }
@@ -31,6 +33,11 @@ extension QueueWorld {
         world.restartAll()
         world.handle(.policies(world.policies(without: 0, Sample.methods)))
         world.fork(slot: 0, places: 3)
+        return (world, ids)
+    }
+
+    @Test func `jobs of an unknown method wait on disk and run when it is known`() {
+        let (world, ids) = restartedWorld()
         world.settle()
         world.handle(.setPaused(target: "t0", paused: false))
         world.settle()
@@ -42,13 +49,7 @@ extension QueueWorld {
     }
 
     @Test func `a fetch that was on its way when the methods became known loses nothing`() {
-        let world = QueueWorld.ready(workers: 1)
-        world.handle(.setPaused(target: "t0", paused: true))
-        let ids = (0..<20).map { _ in world.submit(.unsafe).id }
-        world.settle()
-        world.restartAll()
-        world.handle(.policies(world.policies(without: 0, Sample.methods)))
-        world.fork(slot: 0, places: 3)
+        let (world, ids) = restartedWorld()
         world.handle(.setPaused(target: "t0", paused: false))
         for _ in 0..<5 {
             world.handle(.policies(QueueWorld.targets))

@@ -69,6 +69,7 @@ enum Sample {
         case .succeeded, .failed, .cancelled, .expired:
             job.progress.attemptCount = 1
             job.progress.endedAtMilliseconds = wall
+            if state == .cancelled { job.progress.operationName = "operations/9" }
         }
         return job
     }

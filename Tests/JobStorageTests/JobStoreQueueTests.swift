@@ -91,6 +91,47 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
+    func `polls and cancels of operations are found when they are due`(kind: StoreKind) throws {
+        let fixture = try StoreFixture(kind)
+        let jobs = [
+            Sample.job(1, state: .waiting, notBefore: 30),
+            Sample.job(2, state: .waiting, notBefore: 10),
+            Sample.job(3, state: .waiting, notBefore: 20),
+            Sample.job(4, state: .cancelled), Sample.job(5, state: .scheduled, notBefore: 5),
+            Sample.job(6, expiresAt: 5),
+        ]
+        _ = try fixture.store.commit(jobs.map { .insert(NewJob(job: $0, requests: [])) })
+        func due(_ time: Int64, limit: Int = 9) throws -> [UInt64] {
+            try fixture.store.duePolls(nowMilliseconds: time, limit: limit)
+                .map(\.order.id.key.rawValue)
+        }
+        #expect(try due(9) == [])
+        #expect(try due(30) == [2, 3, 1])
+        #expect(try due(30, limit: 1) == [2])
+        #expect(try fixture.store.nextPollMilliseconds(after: 0) == 10)
+        #expect(try fixture.store.nextPollMilliseconds(after: 20) == 30)
+        // its operation is still to be cancelled, and then it is
+        var cancelled = jobs[1]
+        cancelled.progress = JobProgress(state: .cancelled, notBeforeMilliseconds: 25)
+        func commit(_ job: Job, from state: JobState) throws {
+            let update = JobUpdate(key: job.order.id.key, from: state, progress: job.progress)
+            #expect(try fixture.store.commit([.update(update)]) == [.done])
+        }
+        try commit(cancelled, from: .waiting)
+        #expect(try due(30) == [3, 2, 1])
+        #expect(try fixture.store.duePolls(nowMilliseconds: 25, limit: 9).last == cancelled)
+        cancelled.progress.notBeforeMilliseconds = nil
+        try commit(cancelled, from: .cancelled)
+        #expect(try due(30) == [3, 1])
+        // a purge takes what is owed away
+        cancelled.progress.notBeforeMilliseconds = 25
+        try commit(cancelled, from: .cancelled)
+        #expect(try fixture.store.commit([.delete(cancelled.order.id.key)]) == [.done])
+        #expect(try due(30) == [3, 1])
+        #expect(fixture.damage().isEmpty)
+    }
+
+    @Test(arguments: StoreKind.allCases)
     func `a job whose expiry was lifted by a retry is never overdue again`(
         kind: StoreKind
     ) throws {

@@ -71,6 +71,7 @@ private let contradictions = [
         """
         SELECT 0 AS kind, time, key FROM (\(states)) WHERE state = 1 UNION ALL
         SELECT 1, expiresAt, key FROM (\(states)) WHERE state IN (0, 1) AND expiresAt IS NOT NULL
+        UNION ALL SELECT 2, time, key FROM (\(states)) WHERE state IN (3, 12) AND time IS NOT NULL
         """, "SELECT kind, time, key FROM agenda"),
     difference(
         "troubled", "SELECT state, key FROM (\(states)) WHERE state IN (4, 11, 12, 13)",

@@ -50,12 +50,26 @@ import WireFormat
             "{\"type\": \"authorized_user\", \"client_id\": \"i\", \"client_secret\": \"SECRET\","
             + " \"refresh_token\": \"SECRET\"}"
         folder.write("user.json", user)
+        folder.write(
+            "aws.json",
+            "{\"type\": \"external_account\", \"audience\": \"a\", \"subject_token_type\":"
+                + " \"urn:ietf:params:aws:token-type:aws4_request\", \"credential_source\":"
+                + " {\"environment_id\": \"aws1\", \"regional_cred_verification_url\":"
+                + " \"https://sts.{region}.amazonaws.com?a=b\"}}")
+        let amazon = [
+            "AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "SECRET",
+        ]
         let handed = ["CREDENTIALS_DIRECTORY": folder.path]
         let cases: [(String, [String: String], String)] = [
             ("service-account:gone.json", [:], "gone.json: no such file or directory"),
             ("service-account:key.json", [:], "key.json: it has no client_email"),
             ("service-account:user.json", [:], "its type is authorized_user, not service_account"),
             ("external:.", [:], "this is not a regular file"),
+            ("external:aws.json", [:], "has no region_url, and AWS_REGION is not set"),
+            (
+                "external:aws.json", amazon.merging(["AWS_REGION": "a/b"]) { _, new in new },
+                "in the environment is no region"
+            ),
             ("credential:key.json", handed, "key.json: it has no client_email"),
             ("credential:key.json", [:], "$CREDENTIALS_DIRECTORY is not set"),
             (
@@ -74,5 +88,6 @@ import WireFormat
         }
         #expect(lines(request("credentials = \"credential:user.json\"", handed)).isEmpty)
         #expect(lines(request("credentials = \"google\"")).isEmpty)
+        #expect(lines(request("credentials = \"external:aws.json\"", amazon)).isEmpty)
     }
 }

@@ -28,7 +28,19 @@ import Testing
         return (try Bundle.decode(try makeBundle(loaded)), loaded.notices)
     }
 
-    private func cache(_ bytes: [UInt8]) throws {
+    /// - Parameters:
+    ///   - address: where the server was that told it; nil: the target's.
+    ///   - authority: by which name.
+    private func cache(
+        _ bytes: [UInt8], address: String? = nil, authority: String = ""
+    ) throws {
+        let teller =
+            descriptorField(1001, address ?? "unix:\(folder.path)/nobody")
+            + (authority.isEmpty ? [] : descriptorField(1002, authority))
+        try cache(whole: teller + bytes)
+    }
+
+    private func cache(whole bytes: [UInt8]) throws {
         try FileManager.default.createDirectory(
             atPath: folder.path + "/prong.db.descriptors", withIntermediateDirectories: true)
         folder.write("prong.db.descriptors/t.binpb", bytes)
@@ -52,6 +64,34 @@ import Testing
         #expect(bundle.descriptorSets.map(\.label) == ["the reflection of t"])
         #expect(bundle.bytes(of: bundle.descriptorSets[0]) == smallDescriptorSet())
         #expect(notices.first?.text.contains("prong uses what it told before") == true)
+    }
+
+    @Test(arguments: [("unix:/elsewhere", ""), ("", "other.test"), ("unix:/elsewhere", "o.test")])
+    func `what another server told under its name is not used, and that is said`(
+        address: String, authority: String
+    ) throws {
+        try cache(
+            smallDescriptorSet(), address: address.isEmpty ? nil : address, authority: authority)
+        let (bundle, notices) = try bundle()
+        #expect(bundle.descriptorSets.isEmpty)
+        #expect(bundle.learned.map(\.state) == [.missing])
+        let text = try #require(notices.first).text
+        #expect(text.contains("told before under this name is of another server"), "\(text)")
+        for part in [address, authority] where !part.isEmpty {
+            #expect(text.contains(part), "\(text)")
+        }
+    }
+
+    @Test func `the same server under the same name is the same`() throws {
+        try cache(smallDescriptorSet(), authority: "own.test")
+        #expect(try bundle("authority = \"own.test\"\n").0.learned.map(\.state) == [.cached])
+    }
+
+    @Test func `a cache that does not say whose it is is told and ignored`() throws {
+        try cache(whole: smallDescriptorSet())
+        let (bundle, notices) = try bundle()
+        #expect(bundle.learned.map(\.state) == [.missing])
+        #expect(notices.first?.text.contains("does not say which server told it") == true)
     }
 
     static let brokenCaches: [[UInt8]] = [

@@ -54,6 +54,13 @@ func loadFailure(_ request: LoadRequest) -> LoadFailure? {
     }
 }
 
+func descriptorField(_ number: Int, _ text: String) -> [UInt8] {
+    func varint(_ number: Int) -> [UInt8] {
+        number < 128 ? [UInt8(number)] : [UInt8(number & 127 | 128)] + varint(number >> 7)
+    }
+    return varint(number << 3 | 2) + varint(text.utf8.count) + Array(text.utf8)
+}
+
 /// A FileDescriptorSet with message t.M and service t.S with one method; with `host` and `scopes`
 /// the service declares them as Google's do.
 func smallDescriptorSet(host: String = "", scopes: String = "") -> [UInt8] {

@@ -1,5 +1,6 @@
 // A session against servers that are complete, half-built, wrong, hostile, and never done.
 
+import Schema
 import Testing
 
 @testable import ServerReflection
@@ -53,7 +54,7 @@ import Testing
     }
 
     enum Answer {
-        static func message(_ field: UInt8, _ inner: (inout MessageWriter) -> Void) -> [UInt8] {
+        static func message(_ field: UInt32, _ inner: (inout MessageWriter) -> Void) -> [UInt8] {
             var body = MessageWriter()
             inner(&body)
             var writer = MessageWriter()
@@ -180,6 +181,19 @@ import Testing
         }
         #expect(fault == .ended(code: 12, message: "gone\u{1B}[2J"))
         #expect(!fault.description.contains("\u{1B}"))
+    }
+
+    @Test func `an end is told by its code's name`() {
+        for (code, name) in [(Int32(16), "unauthenticated"), (7, "permission_denied"), (99, "99")] {
+            var session = ReflectionSession(services: [])
+            _ = session.handle(.begin)
+            let end = session.handle(.ended(code: code, message: "who are you"))
+            guard case .finished(.failure(let fault))? = end.last else {
+                Issue.record("it goes on")
+                continue
+            }
+            #expect(fault.description.hasSuffix("\(name) (who are you)"), "\(fault)")
+        }
     }
 
     @Test func `no connection is told as such`() {

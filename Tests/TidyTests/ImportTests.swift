@@ -159,9 +159,10 @@ struct ImportTests {
         ) { $0.firstMatch(of: /\bv?fork\(/) != nil }
     }
 
-    @Test func `only the queue and the workers start threads`() {
+    /// Those fork nobody.
+    @Test func `only the queue, the workers and the loader start threads`() {
         let mayNot = manifest.closure(of: "prongd")
-            .subtracting(["QueueProcess", "WorkerProcess", "Kernel"])
+            .subtracting(["QueueProcess", "WorkerProcess", "LoaderProcess", "Kernel"])
         expectNone(
             in: SourceTree.swiftSources.filter { mayNot.contains($0.target) },
             holding: ["NamedThread", "pthread_create"]

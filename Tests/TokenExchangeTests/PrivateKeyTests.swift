@@ -8,62 +8,28 @@ import Testing
 @testable import TokenExchange
 
 @Suite struct PrivateKeyTests {
-    private func openssl(_ arguments: [String], input: Data = Data()) throws -> Data {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-        process.arguments = arguments
-        let (into, out) = (Pipe(), Pipe())
-        process.standardInput = into
-        process.standardOutput = out
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        try into.fileHandleForWriting.write(contentsOf: input)
-        try into.fileHandleForWriting.close()
-        let data = out.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return data
-    }
-
-    private func account(_ pem: Data) throws -> ServiceAccountKey {
-        let object = [
-            "type": "service_account", "client_email": "a@b",
-            "private_key": String(decoding: pem, as: UTF8.self),
-        ]
-        let data = try JSONSerialization.data(withJSONObject: object)
-        guard case .serviceAccount(let key) = try KeyFile(parsing: Array(data)) else {
-            throw TokenFailure("no service account")
-        }
-        return key
-    }
-
-    private func decoded(_ part: Substring) -> Data? {
-        var text = part.replacing("-", with: "+").replacing("_", with: "/")
-        while text.count % 4 != 0 { text += "=" }
-        return Data(base64Encoded: String(text))
-    }
-
     @Test(arguments: ["RSA", "EC"])
     func `openssl agrees with a token's signature`(kind: String) throws {
         let options =
             kind == "RSA"
-            ? ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
-            : ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        let pem = try openssl(["genpkey"] + options)
-        let key = try account(pem)
+            ? ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+            : OpenSSL.curveKey
+        let pem = try OpenSSL.run(options)
+        let key = try OpenSSL.account(pem)
         let given = try TokenFetch(roots: nil).token(
             .selfSigned(key, audience: "https://h/", scopes: []))
         let parts = given.text.text.split(separator: ".")
         #expect(parts.count == 3)
-        let header = try #require(decoded(parts[0]))
+        let header = try #require(OpenSSL.decoded(parts[0]))
         #expect(String(decoding: header, as: UTF8.self).contains(kind == "RSA" ? "RS256" : "ES256"))
-        var signature = try #require(decoded(parts[2]))
+        var signature = try #require(OpenSSL.decoded(parts[2]))
         if kind == "EC" { signature = Self.asn1(signature) }
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         try pem.write(to: folder.appending(path: "key"))
         try signature.write(to: folder.appending(path: "signature"))
-        let said = try openssl(
+        let said = try OpenSSL.run(
             [
                 "dgst", "-sha256", "-prverify", folder.appending(path: "key").path, "-signature",
                 folder.appending(path: "signature").path,
@@ -83,8 +49,8 @@ import Testing
     }
 
     @Test func `what is no key says so, and asks nobody for a passphrase`() throws {
-        let curve = try openssl(["genpkey", "-algorithm", "ED25519"])
-        let locked = try openssl(["genpkey", "-algorithm", "RSA", "-aes256", "-pass", "pass:x"])
+        let curve = try OpenSSL.run(["genpkey", "-algorithm", "ED25519"])
+        let locked = try OpenSSL.run(["genpkey", "-algorithm", "RSA", "-aes256", "-pass", "pass:x"])
         for (pem, wanted) in [
             (Data("PEM-SECRET".utf8), "no PEM of a private key"), (curve, "neither RSA nor"),
             (locked, "no PEM of a private key"), (Data(), "no PEM of a private key"),

@@ -76,6 +76,37 @@ struct FieldTests {
         #expect(throws: expected) { try reader.next() }
     }
 
+    @Test func `of a foreign message every shape is stepped over, and only there`() throws {
+        // fixed64 (4), fixed32 (5), a group (6) with a group (7) in it, text (1)
+        let bytes: [UInt8] =
+            [0x21] + Array(repeating: 2, count: 8) + [0x2d, 2, 2, 2, 2, 0x33, 0x3b, 0x3c, 0x34]
+            + [0x0a, 1, 97]
+        var reader = FieldReader(bytes)
+        var numbers: [UInt32] = []
+        var text: [String] = []
+        while let field = try reader.nextForeign() {
+            numbers.append(field.number)
+            if case .data = field.value { text.append(try reader.text(field)) }
+        }
+        #expect(numbers == [4, 5, 6, 1])
+        #expect(text == ["a"])
+        var own = FieldReader(bytes)
+        #expect(throws: FieldError.badKey(0x21)) { try own.next() }
+    }
+
+    @Test(
+        arguments: [
+            ([0x21, 1], .truncated), ([0x2d, 1], .truncated), ([0x33], .truncated),
+            ([0x33, 0x3c], .badKey(0x3c)), ([0x34], .badKey(0x34)), ([0x07], .badKey(7)),
+            ([0x03, 0x04], .badKey(3)), ([0x0a, 5, 1], .truncated),
+            ([0x85, 0x80, 0x80, 0x80, 0x10, 0, 0, 0, 0], .badKey(1 << 32 | 5)),
+            (Array(repeating: 0x33, count: 1 << 20), .tooDeep),
+        ] as [([UInt8], FieldError)])
+    func `what is no foreign field is refused`(bytes: [UInt8], expected: FieldError) {
+        var reader = FieldReader(bytes)
+        #expect(throws: expected) { try reader.nextForeign() }
+    }
+
     @Test func `a field of the other shape is refused`() throws {
         var writer = FieldWriter()
         writer.unsigned(1, 5)

@@ -99,6 +99,15 @@ struct LinkExample: Sendable, CustomTestStringConvertible {
                     ticket: ticket, message: 0, data: [1], endsMessage: true, endsStream: false)),
             "10 00 00 00 20 | 0a 05 08 ac 02 10 02 10 00 1a 01 01 20 01 28 00"),
         LinkExample(
+            .chunk(
+                Chunk(
+                    ticket: ticket, message: 0, data: [], endsMessage: false, endsStream: false,
+                    headers: [HeaderField(name: "k", value: [0x76])])),
+            """
+            15 00 00 00 20 | 0a 05 08 ac 02 10 02 10 00 20 00 28 00 32 06 0a 01 6b \
+            12 01 76
+            """),
+        LinkExample(
             .window(ticket: ticket, bytes: 65536),
             "0b 00 00 00 21 | 0a 05 08 ac 02 10 02 10 80 80 04"),
         LinkExample(

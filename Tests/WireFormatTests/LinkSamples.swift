@@ -58,7 +58,8 @@ enum LinkSample {
             .chunk(
                 Chunk(
                     ticket: random.ticket(), message: random.number(), data: random.data(),
-                    endsMessage: random.index(2) == 0, endsStream: random.index(2) == 0))
+                    endsMessage: random.index(2) == 0, endsStream: random.index(2) == 0,
+                    headers: random.list { $0.header() }))
         case .window: .window(ticket: random.ticket(), bytes: random.number())
         case .checkpoint: .checkpoint(ticket: random.ticket(), data: random.data())
         case .slow: .slow(target: random.number(), untilMonotonicNanoseconds: random.number())

@@ -21,12 +21,14 @@ import WireFormat
     }
 
     private func order(
-        _ ticket: Ticket, _ method: String, _ request: [UInt8], _ extent: CallExtent
+        _ ticket: Ticket, _ method: String, _ request: [UInt8], _ extent: CallExtent,
+        metadata: [HeaderField] = []
     ) -> LinkMessage {
         .jobs([
             CallOrder(
                 ticket: ticket, target: 0, path: "/test.Service/\(method)",
-                deadlineMonotonicNanoseconds: 0, request: request, extent: extent)
+                deadlineMonotonicNanoseconds: 0, metadata: metadata, request: request,
+                extent: extent)
         ])
     }
 
@@ -61,6 +63,42 @@ import WireFormat
             _ = try harness.wait("the server's word of the cancel") {
                 harness.target.cancelled.load(ordering: .relaxed) == 1 ? true : nil
             }
+        }
+    }
+
+    @Test func `a server's metadata come first, once, and take nothing of the window`() throws {
+        try run { harness in
+            let field = HeaderField(name: "x-flood", value: Array("v".utf8))
+            let cost = UInt32(Chunk.cost(ofBytes: 1))
+            harness.say(
+                order(
+                    Self.direct, "Flood", [1],
+                    CallExtent(serverStreams: true, window: 2 * cost), metadata: [field]))
+            let head = try chunk(harness)
+            #expect(head.headers == [field])
+            #expect(!head.endsMessage && head.data.isEmpty)
+            for number in UInt32(0)..<2 {
+                let message = try chunk(harness)
+                #expect(message.message == number && message.endsMessage)
+                #expect(message.headers.isEmpty && message.data == [1])
+            }
+            harness.say(.cancel([Self.direct]))
+            #expect(try harness.outcome().code == 1)
+        }
+    }
+
+    @Test func `the metadata of a first page come before it`() throws {
+        try run { harness throws in
+            let field = HeaderField(name: "x-page", value: Array("v".utf8))
+            let pages = CallExtent(
+                window: 1 << 20, pages: PageOrder(requestToken: 2, responseToken: 2))
+            harness.say(order(Self.direct, "Pages", [], pages, metadata: [field]))
+            #expect(try chunk(harness).headers == [field])
+            for number in UInt8(0)..<4 {
+                let page = try chunk(harness)
+                #expect(page.data == [0x08, number] && page.headers.isEmpty)
+            }
+            #expect(try harness.outcome().code == 0)
         }
     }
 

@@ -257,6 +257,7 @@ final class TargetServer: @unchecked Sendable {
             }
         }
         server.handle("/test.Service/Flood") { [self] call in
+            call.headers = call.metadata.filter { $0.name == "x-flood" }
             call.receive { [self] call, message in flood(call, message ?? []) }
         }
         server.handleUnary("/test.Service/Pages") { call, message in
@@ -264,6 +265,7 @@ final class TargetServer: @unchecked Sendable {
             let length = message.count < 2 ? 0 : Int(message[message.count - 1] & 0xf)
             let isLast = length == 3
             let token: [UInt8] = isLast ? [] : [0x12, 1, UInt8(length + 1)]
+            call.headers = call.metadata.filter { $0.name == "x-page" }
             call.finish(.ok, response: [0x08, UInt8(length)] + token)
         }
         server.handleUnary("/test.Service/Fail") { call, _ in

@@ -257,6 +257,20 @@ import WireFormat
         #expect(state.handle(.streamed(CallNumber(1), [7]), now: 0) == [])
     }
 
+    @Test func `a server's metadata go to the caller as a chunk that is no message`() {
+        var state = welcomed()
+        _ = state.handle(.received(.jobs([order(Self.direct)])), now: 0)
+        let fields = [HeaderField(name: "k", value: [7])]
+        var chunk = Chunk(
+            ticket: Self.direct, message: 0, data: [], endsMessage: false, endsStream: false,
+            headers: fields)
+        #expect(state.handle(.head(CallNumber(1), fields), now: 0) == [.send(.chunk(chunk))])
+        (chunk.data, chunk.endsMessage, chunk.headers) = ([7], true, [])
+        #expect(state.handle(.streamed(CallNumber(1), [7]), now: 0) == [.send(.chunk(chunk))])
+        _ = state.handle(.disconnected, now: 0)
+        #expect(state.handle(.head(CallNumber(1), fields), now: 0) == [])
+    }
+
     @Test func `a window is for a running call, and one that crossed its end is nothing`() {
         var state = welcomed()
         _ = state.handle(.received(.jobs([order(Self.direct)])), now: 0)

@@ -187,7 +187,7 @@ private struct Model {
 
     mutating func streamOne() {
         guard let number = running.keys.randomElement(using: &random) else { return }
-        give(.streamed(number, [1]))
+        give(random.chance(30) ? .head(number, []) : .streamed(number, [1]))
     }
 
     mutating func loseLink() {

@@ -24,6 +24,9 @@ BatchTranslateMetadata = translate_v3.BatchTranslateMetadata.pb()
 RUNNING = int(container_v1.Operation.Status.RUNNING)
 DONE = int(container_v1.Operation.Status.DONE)
 
+# The first is made again within one poll, the second is asked for again by the next.
+PASSING = {"away": grpc.StatusCode.UNAVAILABLE, "stutters": grpc.StatusCode.INTERNAL}
+
 Begun = collections.namedtuple("Begun", "request metadata")
 Asked = collections.namedtuple("Asked", "name metadata")
 
@@ -38,8 +41,8 @@ def broken():
 
 class Clusters(Serving):
     """Behaviour by the first word of what is begun: `done-N` ends well with poll N, `fails-N` ends
-    with an error, `vanishes` is not found, `passing` has a poll that fails in passing, `runs`
-    never ends."""
+    with an error, `vanishes` is not found, `denied` is not allowed, `away-N` and `stutters-N` fail
+    their first N polls in passing and end well then, `runs` never ends."""
 
     def __init__(self):
         self.begun = []
@@ -49,6 +52,7 @@ class Clusters(Serving):
         # Called with the call in the server, before it is answered; a test kills or waits there.
         self.on_begin = lambda: None
         self.on_poll = lambda: None
+        self.on_cancel = lambda: None
         self.lock = threading.Lock()
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
         self.server.add_generic_rpc_handlers(tuple(
@@ -89,8 +93,11 @@ class Clusters(Serving):
         self.on_poll()
         if kind == "vanishes":
             context.abort(grpc.StatusCode.NOT_FOUND, "no such operation")
-        if kind == "passing" and count == 1:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "back in a moment")
+        if kind == "denied":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "container.operations.get")
+        word, _, failing = kind.partition("-")
+        if word in PASSING and count <= int(failing):
+            context.abort(PASSING[word], "back in a moment")
         return kind, count
 
     def polls_of(self, name):
@@ -120,6 +127,7 @@ class Clusters(Serving):
 
     def cancel(self, request, context):
         self.cancels.append(Asked(request.name, dict(context.invocation_metadata())))
+        self.on_cancel()
         return empty_pb2.Empty()
 
     # translation
@@ -145,7 +153,7 @@ class Clusters(Serving):
 
 def is_over(kind, count):
     word, _, needed = kind.partition("-")
-    return word == "passing" or word in ("done", "fails") and count >= int(needed)
+    return word in PASSING or word in ("done", "fails") and count >= int(needed)
 
 
 def unary(function, request):

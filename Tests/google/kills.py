@@ -57,7 +57,8 @@ class Scene:
         with contextlib.ExitStack() as stack:
             self.server = stack.enter_context(Clusters())
             self.faults = stack.enter_context(Scratch())
-            table = set_table("gke", self.server.address, f"{self.sets}/container", GKE)
+            table = set_table("gke", self.server.address, f"{self.sets}/container", GKE,
+                              "cancel_operation = true")
             self.prongd = stack.enter_context(Prongd(
                 self.programs, table, environment={"PRONG_FAULTS": self.faults.path}))
             self.stack = stack.pop_all()
@@ -141,8 +142,22 @@ class Kill:
             allowed = (1,) if ended["state"] == "succeeded" else self.unknown_calls
             yield (f"{self.name}: the call reached the server once", calls in allowed,
                    f"{calls} calls, {polls} polls")
+            if ended["state"] == "cancelled":
+                yield from self.told(scene, ended)
             if self.points:
                 yield (f"{self.name}: they died there", scene.all_died(self.points), self.points)
+
+    def told(self, scene, job):
+        """Of a cancelled job: that its operation was cancelled too, which may be twice."""
+        def settled():
+            seen = shown(scene.prongd, job["id"], "cancelled")
+            return seen if seen and "was told to stop" in seen["error"]["message"] else None
+        seen = until(f"{job['operationName']} was told", settled)
+        names = {cancel.name for cancel in scene.server.cancels}
+        yield (f"{self.name}: CancelOperation reached the server",
+               names == {job["operationName"]}, scene.server.cancels)
+        yield (f"{self.name}: and the job stays as it was cancelled",
+               seen["endedAt"] == job["endedAt"] and "notBefore" not in seen, seen)
 
     # steps
 
@@ -197,19 +212,36 @@ class Kill:
         until("it waits", lambda: shown(scene.prongd, job, "waiting"))
         scene.arm(self.points)
 
+        self.cancel(scene, job)
+        self.finish(scene)
+        return job
+
+    def with_the_operations_cancel_in_the_server(self, scene):
+        scene.server.on_cancel = hold = Hold()
+        job = scene.submit("runs")
+        until("it waits", lambda: shown(scene.prongd, job, "waiting"))
+        self.cancel(scene, job)
+        hold.wait()
+        self.strike(scene)
+        hold.free.set()
+        self.finish(scene)
+        return job
+
+    def cancel(self, scene, job):
+        """Until it is answered as cancelled, as whoever has to know does it."""
         def cancelled():
             scene.prongd.ask("DELETE", f"/v1/jobs/{job}")
             return shown(scene.prongd, job, "cancelled")
         until("it is cancelled", cancelled)
-        self.finish(scene)
-        return job
 
 
 WHO = ("workers", "queue", "children", "whole")
 CALL = "with the call in the server"
 POLL = "with a poll in the server"
 MARK = "before the mark"
+TOLD = "with the operations cancel in the server"
 LOST = ("unknown",)
+CANCELLED = ("cancelled",)
 EITHER = ("succeeded", "unknown")
 
 KILLS = [
@@ -241,8 +273,16 @@ KILLS = [
     *(Kill(POLL, points=(point,))
       for point in ("worker-before-outcome", "worker-after-outcome", "queue-before-commit",
                     "queue-after-commit")),
-    *(Kill("with a cancel under way", who, points=(point,), expected=("cancelled",))
-      for who in ("", "whole") for point in ("queue-before-commit", "queue-after-commit")),
+    # the wish is in the queue, on disk, on its way to a worker, in it, and with the server
+    *(Kill("with a cancel under way", who, points=(point,), expected=CANCELLED)
+      for who in ("", "whole")
+      for point in ("queue-before-commit", "queue-after-commit", "queue-before-send",
+                    "queue-after-send", "worker-after-take", "worker-after-start",
+                    "worker-before-outcome", "worker-after-outcome")),
+    *(Kill(TOLD, who, expected=CANCELLED) for who in WHO),
+    *(Kill(TOLD, points=(point,), expected=CANCELLED)
+      for point in ("worker-before-outcome", "worker-after-outcome", "queue-before-commit",
+                    "queue-after-commit")),
 ]
 
 

@@ -83,6 +83,11 @@ class Seen:
     def end(self, job):
         return kills.end(self.prongd, job)
 
+    def show(self, job):
+        return subprocess.run(
+            [os.path.join(self.programs, "prong"), "--socket", self.prongd.socket, "show", job],
+            capture_output=True, text=True, timeout=60, check=False).stdout
+
     def waiting(self, job):
         return until("it waits", lambda: kills.shown(self.prongd, job, "waiting"))
 
@@ -121,10 +126,9 @@ class Seen:
         yield ("a waiting job shows its operation", shown.get("operationName", "").startswith(
             f"{PARENT}/operations/op-") and shown.get("operationMetadata", {}).get("status")
             == "RUNNING", shown)
-        text = subprocess.run(
-            [os.path.join(self.programs, "prong"), "--socket", self.prongd.socket, "show", job],
-            capture_output=True, text=True, timeout=60, check=False)
-        yield ("prong show shows it too", shown["operationName"] in text.stdout, text)
+        text = self.show(job)
+        yield ("prong show shows it too, and how far it is", shown["operationName"] in text
+               and "operationMetadata" in text and '"status": "RUNNING"' in text, text)
         yield ("it ends well", self.end(job)["state"] == "succeeded", job)
 
     def claims_translation(self):
@@ -150,6 +154,9 @@ class Seen:
             yield (f"an operation of {what} that fails gives the job its code, message, details",
                    job["state"] == "failed" and error.get("code") == "failed_precondition"
                    and error.get("message") == "no quota · 本" and info.reason == "QUOTA", job)
+            text = self.show(job["id"])
+            yield (f"prong show shows the error of {what} with its details",
+                   "failed_precondition: no quota" in text and '"reason": "QUOTA"' in text, text)
 
     def claims_vanished(self):
         job = self.end(self.submit("vanishes"))
@@ -158,16 +165,32 @@ class Seen:
                job["state"] == "failed" and job["error"]["code"] == "not_found"
                and job["operationName"] in message and "no such operation" in message, job)
 
+    def claims_denied(self):
+        for submit in (self.submit, self.submit_translation):
+            job = self.end(submit("denied"))
+            error = job.get("error", {})
+            message = error.get("message", "")
+            yield ("a poll that is not allowed fails the job, and says which operation goes on",
+                   job["state"] == "failed" and error["code"] == "permission_denied"
+                   and job["operationName"] in message and "cannot be followed" in message
+                   and "container.operations.get" in message, job)
+
     def claims_passing(self):
-        job = self.end(self.submit("passing"))
-        yield ("a poll that fails in passing is made again", job["state"] == "succeeded"
-               and len(self.server.polls_of(job["operationName"])) == 2, job)
+        jobs = {kind: self.submit(kind) for kind in ("away-1", "away-6", "stutters-2")}
+        for kind, job in jobs.items():
+            job = self.end(job)
+            failed = int(kind.partition("-")[2])
+            yield (f"polls that fail in passing are made again: {kind}",
+                   job["state"] == "succeeded" and job["attemptCount"] == 1
+                   and len(self.server.polls_of(job["operationName"])) == failed + 1, job)
 
     def claims_timeout(self):
         job = self.end(self.submit("runs", "gke-short"))
         yield ("operation_timeout fails the job, and says that the operation may go on",
                job["state"] == "failed" and job["error"]["code"] == "deadline_exceeded"
                and "may still go on" in job["error"]["message"], job)
+        yield ("and what to do", job["operationName"] in job["error"]["message"]
+               and "a longer operation_timeout" in job["error"]["message"], job)
 
     def claims_cancel(self):
         for target, count in (("gke", 0), ("gke-cancels", 1), ("translate-cancels", 1)):
@@ -184,6 +207,8 @@ class Seen:
                 return [cancel for cancel in self.server.cancels if cancel.name == name]
             if count:
                 until(f"CancelOperation of {name} arrives", told)
+                until("the job says so", lambda job=job: "was told to stop" in kills.shown(
+                    self.prongd, job, "cancelled")["error"]["message"])
             yield (f"CancelOperation reaches {target} {count} times", len(told()) == count
                    and all(cancel.metadata.get("x-goog-request-params") == encoded(name)
                            for cancel in told()), self.server.cancels)
@@ -224,6 +249,39 @@ def ordinary(programs, sets):
             yield from group.result()
 
 
+def gone(programs, sets):
+    """A target that is not in the settings for a while."""
+    with Clusters() as server:
+        others = set_table("others", server.address, f"{sets}/translate", TRANSLATION)
+        both = others + set_table(
+            "gke", server.address, f"{sets}/container", GKE, "cancel_operation = true")
+        with Prongd(programs, both) as prongd:
+            seen = Seen(programs, prongd, server)
+            goes_on, cancelled = [seen.submit(kind) for kind in ("done-3", "runs")]
+            for job in (goes_on, cancelled):
+                seen.waiting(job)
+            prongd.restart(others)
+            job = seen.waiting(goes_on)
+            yield ("a waiting job whose target is gone waits on, blocked", "not in the settings"
+                   in job.get("blocked", ""), job)
+            health = prongd.ask("GET", "/readyz").json()
+            yield ("and health says so", any(
+                "2 of its jobs wait" in check.get("message", "") for check in health["checks"]),
+                   health)
+            answer = prongd.ask("DELETE", f"/v1/jobs/{cancelled}")
+            yield ("its fellow is cancelled all the same", answer.status == 200
+                   and answer.json()["state"] == "cancelled" and not server.cancels, answer)
+            prongd.restart(both)
+            job = seen.end(goes_on)
+            yield ("it goes on when its target is back", job["state"] == "succeeded"
+                   and "blocked" not in job and len(server.begun) == 2
+                   and len(server.polls_of(job["operationName"])) == 3, job)
+            until("the fellow's operation is told", lambda: server.cancels)
+            name = seen.end(cancelled)["operationName"]
+            yield ("and the cancelled one's operation is told then", [
+                cancel.name for cancel in server.cancels] == [name], server.cancels)
+
+
 def main():
     given = arguments()
     programs = os.path.abspath(given.programs)
@@ -237,6 +295,8 @@ def main():
         make_sets(sets)
         if not given.only:
             claims.section("what a user sees", lambda: take(ordinary(programs, sets)))
+            claims.section("a target that is gone", lambda: take(
+                kills.attempt("the target goes", lambda: gone(programs, sets))))
         claims.section("kills", lambda: take(kills.all_of(programs, sets, given.only)))
     return claims.close()
 

@@ -53,6 +53,8 @@ class Translate(Serving):
 
     def __init__(self, certificate, key):
         self.calls = []
+        # The targets whose tokens it does not take.
+        self.refused = set()
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
         handler = grpc.unary_unary_rpc_method_handler(self.echo)
         self.server.add_generic_rpc_handlers(
@@ -64,6 +66,8 @@ class Translate(Serving):
     def echo(self, request, context):
         entry = {key: value for key, value in context.invocation_metadata()}
         self.calls.append((time.time(), entry))
+        if entry.get("x-case") in self.refused:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "the key is unknown")
         return request
 
     def of(self, label):
@@ -80,6 +84,8 @@ class Endpoint:
         self.given = {}
         self.life = life
         self.subject = "SUBJECT-SECRET"
+        # What is answered at a path's first part, as it is.
+        self.pages = {}
         self.lock = threading.Lock()
         endpoint = self
 
@@ -89,6 +95,9 @@ class Endpoint:
                 endpoint.answer(self, self.rfile.read(length).decode())
 
             def do_GET(self):
+                endpoint.answer(self, "")
+
+            def do_PUT(self):
                 endpoint.answer(self, "")
 
             def log_message(self, *_):
@@ -135,6 +144,8 @@ class Endpoint:
         kind = handler.path.strip("/").split("/")[0].split("?")[0]
         if kind == "slow":
             time.sleep(60)
+        if kind in ("trickle", "flood"):
+            return self.endless(handler, kind)
         status, headers, content = self.content(handler.path, kind, body)
         handler.send_response(status)
         for name, value in headers.items():
@@ -143,7 +154,26 @@ class Endpoint:
         handler.end_headers()
         handler.wfile.write(content.encode())
 
+    @staticmethod
+    def endless(handler, kind):
+        """An answer that never ends, byte by byte or as fast as it goes."""
+        handler.send_response(200)
+        handler.end_headers()
+        end = time.monotonic() + 60
+        try:
+            while time.monotonic() < end:
+                handler.wfile.write(b" " if kind == "trickle" else b" " * 65536)
+                if kind == "trickle":
+                    time.sleep(0.2)
+        except OSError:
+            pass
+
     def content(self, path, kind, body):
+        if kind == "expired":
+            return 400, {}, json.dumps({
+                "error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+        if kind in self.pages:
+            return 200, {}, self.pages[kind]
         if kind == "html":
             return 200, {"Content-Type": "text/html"}, "<html>SECRET page</html>"
         if kind == "invalid":

@@ -28,6 +28,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 sys.dont_write_bytecode = True
 
+import demanding  # noqa: E402
 import library  # noqa: E402
 import tls  # noqa: E402
 from support import (  # noqa: E402
@@ -183,6 +184,7 @@ def claims(check, programs):
     told_again(check, programs)
     broken_servers(check, programs)
     not_running(check, programs)
+    demanding.claims(check, programs, pool(""))
 
 
 def known_at_start(check, prongd, version):

@@ -167,15 +167,7 @@ class Prongd:
         self.scratch = Scratch().__enter__()
         os.mkdir(self.scratch.file("state"))
         self.socket = self.scratch.file("prong.sock")
-        config = self.scratch.write("prong.toml", f"""
-workers = 2
-[listen]
-socket = "{self.socket}"
-[store]
-path = "{self.scratch.file("state/prong.db")}"
-{self.more}
-{self.targets}
-""")
+        config = self.configure(self.targets)
         self.running = Running(
             [os.path.join(self.programs, "prongd"), "--config", config],
             self.scratch.file("log"), self.environment).start()
@@ -186,6 +178,24 @@ path = "{self.scratch.file("state/prong.db")}"
             self.__exit__()
             raise
         return self
+
+    def configure(self, targets):
+        """Writes the configuration with these target tables, which a start reads."""
+        return self.scratch.write("prong.toml", f"""
+workers = 2
+[listen]
+socket = "{self.socket}"
+[store]
+path = "{self.scratch.file("state/prong.db")}"
+{self.more}
+{targets}
+""")
+
+    def restart(self, targets):
+        self.configure(targets)
+        self.running.stop()
+        self.running.start()
+        until("prongd is ready again", self.is_ready)
 
     def is_ready(self):
         if self.running.process.poll() is not None:

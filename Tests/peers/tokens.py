@@ -6,6 +6,7 @@ import os
 import time
 import urllib.parse
 
+import amazon
 from endpoints import HOST, METHOD, Endpoint, Proxy, Translate, descriptors, verified
 from support import Prongd, Scratch, checked, free_port, until
 from tls import Authority, openssl
@@ -85,6 +86,7 @@ def claims(check, programs):
             renewal(check, programs, case, environment)
             defaults(check, programs, case, environment)
             proxied(check, programs, case, environment, tokens)
+            amazon.walk(check, programs, case, environment)
             check_says(check, programs, case)
 
 
@@ -148,24 +150,38 @@ def self_signed(check, case):
           said["aud"] == f"https://{HOST}/" and "scope" not in said
           and said["exp"] - said["iat"] == 3600 and abs(said["iat"] - time.time()) < 60
           and said["iss"] == said["sub"] == EMAIL, said)
-    _, scoped = verified(case.scratch, carried(case, "scoped"), case.public)
-    check("with scopes it holds those and no audience",
-          scoped["scope"] == "https://s/one https://s/two" and "aud" not in scoped, scoped)
     projects = [case.translate.of(name)[-1][1].get("x-goog-user-project")
                 for name in ("account", "scoped", "static")]
     check("the quota project is the settings', else the file's, else none",
           projects == ["billed-by-file", "mine", None], projects)
 
 
+def grants(case):
+    """The assertions that the endpoint was asked with, each with a good signature, by scope."""
+    found = {}
+    for _, _, body in case.endpoint.asked("/token"):
+        form = urllib.parse.parse_qs(body)
+        if form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]:
+            head, said = verified(case.scratch, form["assertion"][0], case.public)
+            found[said["scope"]] = (head, said)
+    return found
+
+
 def exchanged(check, case):
     endpoint = case.endpoint
-    grants = [urllib.parse.parse_qs(body) for _, _, body in endpoint.asked("/token")]
-    grant = next(form for form in grants if "assertion" in form)
-    _, said = verified(case.scratch, grant["assertion"][0], case.public)
+    asked = grants(case)
+    head, said = asked["https://s/one https://s/two"]
+    check("with scopes a service account asks its token endpoint, with an assertion it signs",
+          head == {"typ": "JWT", "alg": "RS256", "kid": "kid-7"}
+          and said["iss"] == EMAIL and "sub" not in said, (head, said))
+    check("for that endpoint, for an hour, from now",
+          said["aud"] == f"{case.endpoint.url}/token" and said["exp"] - said["iat"] == 3600
+          and abs(said["iat"] - time.time()) < 60, said)
+    check("its call carries the access token that the endpoint gave",
+          carried(case, "scoped").startswith("TOKEN-SECRET-token"), carried(case, "scoped"))
     check("acting as another, a service account asks for a grant with the scope for that",
-          said["aud"] == f"{endpoint.url}/token" and said["iss"] == EMAIL
-          and said["scope"] == "https://www.googleapis.com/auth/iam"
-          and grant["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"], said)
+          asked.get("https://www.googleapis.com/auth/iam", ({}, {}))[1].get("iss") == EMAIL,
+          list(asked))
     for name in ("google", "acting", "exturl"):
         check(f"the call of {name} carries the other account's token",
               carried(case, name).startswith("TOKEN-SECRET-acting"), carried(case, name))
@@ -193,13 +209,33 @@ def faults(check, programs, case, environment, stranger, strange):
         "html": ("html", None, "with what is not JSON"),
         "invalid": ("invalid", None, "answered 400: invalid_grant"),
         "redirect": ("redirect", None, "prong follows none"),
+        "trickling": ("trickle", None, "did not answer within"),
+        "endless": ("flood", None, "with more than 65536 bytes"),
         "untrusted": ("token", stranger.url, "its certificate is not trusted"),
     }
     targets = "".join(
         case.table(name, user(name, path, base)) for name, (path, base, _) in causes.items())
+    foreign = case.write("foreign.json", case.account(token_uri=f"{stranger.url}/token"))
+    targets += case.table(
+        "foreign", f"service-account:{foreign}", 'scopes = ["https://s/one"]')
+    causes["foreign"] = ("token", stranger.url, "its certificate is not trusted")
+    expired = case.write(
+        "expired.json", case.account(token_uri=f"{case.endpoint.url}/expired"))
+    targets += case.table(
+        "expired", f"service-account:{expired}", 'scopes = ["https://s/one"]')
+    causes["expired"] = ("expired", None, "invalid_grant (Invalid JWT Signature.)")
+    targets += case.table("absent", "google")
+    causes["absent"] = ("", None, "cannot be reached: connection")
+    revoked = case.write("revoked.json", case.account())
+    targets += case.table("revoked", f"service-account:{revoked}")
+    spoiled = case.write("spoiled.json", case.account())
+    targets += case.table("spoiled", f"service-account:{spoiled}")
+    case.translate.refused.add("revoked")
     targets += case.table("good", f"token-file:{static}")
     targets += case.table("wrongca", f"token-file:{static}", ca=strange.certificate)
-    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
+    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"),
+                       GCE_METADATA_HOST=f"127.0.0.1:{free_port()}",
+                       CLOUDSDK_CONFIG=case.scratch.file("nothing"))
     with Prongd(programs, targets, environment=environment) as prongd:
         until("good is up", lambda: prongd.target("good")["state"] == "up")
         began = time.monotonic()
@@ -234,31 +270,62 @@ def faults(check, programs, case, environment, stranger, strange):
         check("a credential file that is corrected lets the job go on",
               ended["state"] == "succeeded", ended)
         check("the slow endpoint kept none of it up", call(prongd, "good").status == 200)
+        unknown(check, prongd)
+        malformed(check, case, prongd)
         quiet(check, prongd, "with every kind of fault", case)
+
+
+def unknown(check, prongd):
+    """A key that signs well, and that the API knows no more."""
+    answer = call(prongd, "revoked")
+    check("a self-signed token of a key that was taken back ends the call with the API's words",
+          answer.status == 401 and "the key is unknown" in answer.json()["message"], answer)
+    job = prongd.ask("POST", "/v1/jobs?wait=20s", {
+        "method": METHOD, "target": "revoked", "request": {"text": "x"}}).json()
+    check("and its job with the cause",
+          job["state"] == "failed" and "the key is unknown" in json.dumps(job["error"]), job)
+
+
+def malformed(check, case, prongd):
+    """A key file that becomes none while prong runs."""
+    check("a target with a good key answers", call(prongd, "spoiled").status == 200)
+    case.write("spoiled.new", "SECRET, no JSON")
+    os.replace(case.scratch.file("spoiled.new"), case.scratch.file("spoiled.json"))
+    until("the log says it", lambda: "spoiled.json: this is not JSON" in prongd.running.text())
+    check("a key file that is spoiled is told, and the token that is there goes on",
+          call(prongd, "spoiled").status == 200)
 
 
 def renewal(check, programs, case, environment):
     """Tokens of two seconds: each call carries one that is still good, and there are several."""
     case.endpoint.life = 2
+    case.write("handed/short", case.user("token"))
+    account = case.write("renewed.json", case.account())
+    environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
+    targets = case.table("short", "credential:short")
+    targets += case.table("granted", f"service-account:{account}", 'scopes = ["https://s/short"]')
     try:
-        case.write("handed/short", case.user("token"))
-        environment = dict(environment, CREDENTIALS_DIRECTORY=case.scratch.file("handed"))
-        with Prongd(programs, case.table("short", "credential:short"),
-                    environment=environment) as prongd:
-            until("short is up", lambda: prongd.target("short")["state"] == "up")
-
-            def several():
-                answer = call(prongd, "short")
-                if answer.status != 200:
-                    raise RuntimeError(answer)
-                return len({entry["authorization"]
-                            for _, entry in case.translate.of("short")}) >= 4
-            check("tokens are renewed before they end", until("four tokens", several, 30))
-            late = [when - case.endpoint.given[entry["authorization"].removeprefix("Bearer ")]
-                    for when, entry in case.translate.of("short")]
-            check("no call carried one that had ended", max(late) < 0, late)
+        with Prongd(programs, targets, environment=environment) as prongd:
+            renewed(check, case, prongd, "short", "a user's tokens")
+            renewed(check, case, prongd, "granted", "a service account's tokens with scopes")
     finally:
         case.endpoint.life = 3600
+    assertions = [body for _, _, body in case.endpoint.asked("/token") if "assertion" in body]
+    check("each was asked for with an assertion", len(assertions) >= 4, len(assertions))
+
+
+def renewed(check, case, prongd, name, what):
+    until(f"{name} is up", lambda: prongd.target(name)["state"] == "up")
+
+    def several():
+        answer = call(prongd, name)
+        if answer.status != 200:
+            raise RuntimeError(answer)
+        return len({entry["authorization"] for _, entry in case.translate.of(name)}) >= 4
+    check(f"{what} are renewed before they end", until("four tokens", several, 30))
+    late = [when - case.endpoint.given[entry["authorization"].removeprefix("Bearer ")]
+            for when, entry in case.translate.of(name)]
+    check(f"no call carried one of {what} that had ended", max(late) < 0, late)
 
 
 def defaults(check, programs, case, environment):
@@ -327,21 +394,29 @@ def quiet(check, prongd, when, case):
 def check_says(check, programs, case):
     def said(credentials, environment=None, lines=""):
         clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith(("GOOGLE_", "CLOUDSDK", "GCE_", "CREDENTIALS_"))}
+                 if not name.startswith(("GOOGLE_", "CLOUDSDK", "GCE_", "CREDENTIALS_", "AWS_"))}
         return checked(programs, case.scratch, case.table("t", credentials, lines),
                        clean | (environment or {}))
 
     good = case.write("account.json", case.account())
     broken = case.write("broken.json", case.account(private_key="SECRET-KEY"))
-    aws = case.write("aws.json", {
+    curve = case.scratch.file("curve.key")
+    openssl("genpkey", "-algorithm", "ED25519", "-out", curve)
+    with open(curve, encoding="utf-8") as file:
+        other = case.write("other.json", case.account(private_key=file.read()))
+    aws = case.write("aws.json", amazon.external(case, {}))
+    running = case.write("running.json", {
         "type": "external_account", "audience": "a", "subject_token_type": "t",
-        "credential_source": {"environment_id": "aws1"}})
+        "credential_source": {"executable": {"command": "SECRET"}}})
     cases = [
         (f"service-account:{case.scratch.file('gone.json')}", {}, "gone.json: no such file"),
         (f"service-account:{case.key}", {}, "this is not JSON"),
         (f"service-account:{broken}", {}, "its private_key is no PEM"),
         (f"external:{good}", {}, "its type is service_account, not external_account"),
-        (f"external:{aws}", {}, "of the kind AWS, which prong does not do"),
+        (f"service-account:{other}", {}, "its private_key is neither RSA nor"),
+        (f"external:{aws}", {}, "has no region_url, and AWS_REGION is not set"),
+        (f"external:{aws}", {"AWS_REGION": "r"}, "has no url, and AWS_ACCESS_KEY_ID"),
+        (f"external:{running}", {}, "of the kind executable, and prong runs no program"),
         ("credential:x", {}, "$CREDENTIALS_DIRECTORY is not set"),
         ("credential:x", {"CREDENTIALS_DIRECTORY": case.scratch.path}, "x: no such file"),
         (f"token-file:{case.key}", {}, "no token alone on one line"),
@@ -353,7 +428,7 @@ def check_says(check, programs, case):
         kind = credentials.split(":")[0]
         check(f"--check says of {kind}: {wanted}",
               ended.returncode == 78 and wanted in ended.stderr
-              and "SECRET" not in ended.stderr + ended.stdout, ended)
+              and "SECRET" not in (ended.stderr + ended.stdout).replace("AWS_SECRET", ""), ended)
     ended = said(f"service-account:{good}", lines='universe_domain = "other.example"')
     check("--check says that a key is of another universe",
           ended.returncode == 78 and "of the universe googleapis.com" in ended.stderr, ended)

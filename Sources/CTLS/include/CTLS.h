@@ -1,6 +1,6 @@
 // What prong needs of OpenSSL beside C-core's own use of it: a TLS client connection over a socket
-// that somebody else owns, and signatures with a private key. Its owner is TokenExchange. OpenSSL's
-// types stay behind these two handles; a handle belongs to one thread at a time.
+// that somebody else owns, signatures with a private key, and digests. Its owner is TokenExchange.
+// OpenSSL's types stay behind these two handles; a handle belongs to one thread at a time.
 #ifndef CTLS_H
 #define CTLS_H
 
@@ -46,5 +46,11 @@ int CTLS_key_kind(const CTLS_key *_Nonnull key);
 // OpenSSL refuses.
 size_t CTLS_key_sign(const CTLS_key *_Nonnull key, const uint8_t *_Nonnull data, size_t count,
                      uint8_t *_Nonnull signature, size_t room);
+
+// SHA-256 and HMAC with it (RFC 2104) into the CTLS_DIGEST_BYTES at `digest`; 0 if OpenSSL refuses.
+enum { CTLS_DIGEST_BYTES = 32 };
+int CTLS_sha256(const uint8_t *_Nonnull data, size_t count, uint8_t *_Nonnull digest);
+int CTLS_hmac_sha256(const uint8_t *_Nonnull key, size_t key_count, const uint8_t *_Nonnull data,
+                     size_t count, uint8_t *_Nonnull digest);
 
 #endif

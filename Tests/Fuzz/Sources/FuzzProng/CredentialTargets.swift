@@ -15,6 +15,7 @@ func fuzzKeyFile(_ bytes: [UInt8]) {
             _ = TokenRequests.impersonate(wanted, with: Secret(secret)).bytes
         }
         if case .external(let account) = file {
+            fuzzAmazon(account, bytes)
             if let subject = try? account.subjectToken(in: bytes) {
                 _ = TokenRequests.exchange(account, subject: subject, scopes: ["s"]).bytes
             }
@@ -22,6 +23,27 @@ func fuzzKeyFile(_ bytes: [UInt8]) {
     } catch {
         precondition(!error.what.contains(secret) && !error.wanted.contains(secret))
     }
+}
+
+/// What a metadata server might say, where the account is one on AWS, and what is signed then.
+private func fuzzAmazon(_ account: ExternalAccount, _ bytes: [UInt8]) {
+    guard case .amazon(let source) = account.source else { return }
+    var inquiry = AmazonInquiry(source)
+    // More than it ever asks: a question that is not answered comes again.
+    for _ in 0..<6 {
+        guard let question = try? inquiry.question() else { break }
+        _ = inquiry.request(question).bytes
+        try? inquiry.take(bytes.count > 40 ? Array("us-east-1a".utf8) : bytes, of: question)
+    }
+    let keys = AmazonKeys(id: Secret("id"), secret: Secret(secret), session: nil)
+    let digests = AmazonDigests(sha256: { _ in [1] }, hmac: { _, _ in [2] })
+    let time = "20261121T172151Z"
+    guard let request = try? AmazonRequest(source, region: "r", keys: keys, time: time),
+        let signed = try? request.signed(for: account.audience, digests)
+    else { return }
+    let wire = TokenRequests.exchange(
+        account, subject: signed.subject, parts: signed.parts, scopes: ["s"])
+    precondition(!String(decoding: wire.bytes, as: UTF8.self).contains(secret))
 }
 
 /// An endpoint's answer, whole and byte by byte: both must come to the same.

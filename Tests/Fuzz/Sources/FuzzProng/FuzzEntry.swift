@@ -9,6 +9,8 @@ enum FuzzTarget: String, CaseIterable {
     case toml
     case keyFile = "key-file"
     case tokenAnswer = "token-answer"
+    case reflection
+    case googleAPI = "google-api"
 
     static let current: FuzzTarget = {
         let name = getenv("PRONG_FUZZ_TARGET").map { String(cString: $0) } ?? ""
@@ -30,6 +32,8 @@ enum FuzzTarget: String, CaseIterable {
         case .toml: fuzzTOML(bytes)
         case .keyFile: fuzzKeyFile(bytes)
         case .tokenAnswer: fuzzTokenAnswer(bytes)
+        case .reflection: fuzzReflection(bytes)
+        case .googleAPI: fuzzGoogleAPI(bytes)
         }
     }
 }

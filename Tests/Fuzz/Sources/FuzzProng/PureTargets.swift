@@ -5,7 +5,8 @@ import LoaderProcess
 import Schema
 import WireFormat
 
-/// The stream between queue and worker, in two pieces, and the supervisor's packets.
+/// The stream between queue and worker, in two pieces, messages of others as the worker steps
+/// through them, and the supervisor's packets.
 func fuzzLink(_ bytes: [UInt8]) {
     var stream = FrameStream()
     let half = bytes.count / 2
@@ -13,6 +14,8 @@ func fuzzLink(_ bytes: [UInt8]) {
         stream.append(piece)
         while let frame = try? stream.next() { _ = try? LinkMessage(frame) }
     }
+    var foreign = FieldReader(bytes)
+    while let field = try? foreign.nextForeign() { precondition(field.number > 0) }
     _ = try? SupervisorLinkFrame.decodeReport(bytes)
     _ = try? SupervisorLinkFrame.decodeOrder(bytes)
     // Fixed-size packets are rarely hit by chance: what the bytes make when they are filled up.

@@ -1,0 +1,47 @@
+// Why a job does not get on though nothing is wrong with it: what people are told at the job, with
+// what to do. Decides nothing: the queue's logic holds the job back, this only says so.
+
+import JobLogic
+
+extension Service {
+    static let safeModeReason =
+        "the queue is in safe mode after three deaths in a minute, until prongd is restarted"
+
+    /// Why a queued job cannot run now, or a waiting one's operation not be asked for; nothing: it
+    /// only waits its turn.
+    func blockedReason(of job: Job) -> String? {
+        let state = job.progress.state
+        guard state == .queued || state == .waiting,
+            let lane = engine.logic.lanes[job.order.lane]
+        else { return nil }
+        guard let target = lane.target else {
+            return "target `\(job.order.target)`: \(Service.goneReason)"
+        }
+        if lane.isPaused {
+            return "target `\(lane.name)` is paused; `prong resume \(lane.name)` lets it go on"
+        }
+        if let reason = methodReason(of: job, target, lane.name) { return reason }
+        if start.isSafeMode { return Service.safeModeReason }
+        if let trouble = engine.logic.trouble {
+            return "the store cannot write: \(trouble.message)"
+        }
+        guard !isUp(target) else { return nil }
+        return "target `\(lane.name)` is down: \(downReason(target))"
+    }
+
+    /// Why the job's method is not what it was.
+    private func methodReason(of job: Job, _ target: Int, _ name: String) -> String? {
+        if start.catalog.targets[target].methods[job.order.method] == nil {
+            if let reason = unlearnedReason(target) { return reason }
+            return "target `\(name)` does not offer the method any more; put it back into the"
+                + " target's descriptors and services, or cancel the job"
+        }
+        guard let policy = engine.logic.policy(of: job.order) else {
+            return "the method has no pages any more, and the job wants all of them; put its former"
+                + " descriptors back, or cancel the job"
+        }
+        guard job.progress.state == .waiting, policy.operation == nil else { return nil }
+        return "the method begins no operation any more, and the job waits for one; put its former"
+            + " descriptors back, or cancel the job"
+    }
+}
