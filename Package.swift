@@ -194,8 +194,8 @@ let package = Package(
         .testTarget(
             name: "QueueProcessTests",
             dependencies: [
-                "QueueProcess", "JobLogic", "JobStorage", "WireFormat", "Kernel", "Ops",
-                nio("NIOCore"), nio("NIOPosix"),
+                "QueueProcess", "HTTPServer", "JobLogic", "JobStorage", "Schema", "WireFormat",
+                "Kernel", "Ops", nio("NIOCore"), nio("NIOPosix"),
             ],
             swiftSettings: strict),
         .testTarget(

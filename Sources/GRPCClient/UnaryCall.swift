@@ -36,6 +36,8 @@ package struct UnaryResult: Equatable, Sendable {
     package var end: CallEnd
     /// The response; nil if none came, which a failed call never has and an OK one always.
     package var response: [UInt8]?
+    /// The status is not the server's word: it said OK, and sent nothing.
+    package private(set) var lacksMessage = false
 
     /// C-core leaves it to its users to see that a server said OK and sent nothing.
     fileprivate init(_ end: CallEnd, _ response: [UInt8]?) {
@@ -43,6 +45,7 @@ package struct UnaryResult: Equatable, Sendable {
         guard end.status == .ok else { return }
         self.response = response
         guard response == nil else { return }
+        lacksMessage = true
         self.end.status = .internal
         self.end.message = "the server answered OK without a message"
     }

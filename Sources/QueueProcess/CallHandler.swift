@@ -156,7 +156,7 @@ struct CallHandler {
             if error.code == .unavailable, !end.fromTarget {
                 error.headers.append("Retry-After", "1")
             }
-            return exchange.respond(error, origin: end.fromTarget ? .target : .prong)
+            return exchange.respond(error, origin: end.origin)
         }
         headers.append("Content-Type", format.contentType)
         switch format {

@@ -54,8 +54,8 @@ struct MethodPlans: Sendable {
 extension CallableMethod {
     var text: String? { schema.describe(descriptor.fullName) }
 
-    /// Of a request, as JSON.
-    var example: [UInt8] { schema.example(of: descriptor.input) }
+    /// Of a request, as JSON; where the client streams, of a list of them.
+    var example: [UInt8] { schema.example(of: descriptor) }
 }
 
 /// A reference too: each job looks at its name and its schema.
@@ -156,7 +156,7 @@ struct Catalog: Sendable {
     /// An example of a message, or of a method's request, as JSON.
     func example(of name: String) -> [UInt8]? {
         for schema in schemas {
-            if let method = schema.method(name) { return schema.example(of: method.input) }
+            if let method = schema.method(name) { return schema.example(of: method) }
             if let message = schema.message(named: name) { return schema.example(of: message) }
         }
         return nil

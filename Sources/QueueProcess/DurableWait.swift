@@ -155,7 +155,10 @@ extension Exchange {
 }
 
 extension Job {
-    var origin: Origin { progress.error?.fromTarget == true ? .target : .prong }
+    var origin: Origin {
+        guard let error = progress.error else { return .prong }
+        return Origin(fromTarget: error.fromTarget, status: error.statusDetails)
+    }
 }
 
 extension ConnectError {

@@ -58,18 +58,36 @@ extension ConnectError {
     }
 
     /// A call's own end: its gRPC code by Connect's table, its details decoded where they can be.
+    /// - Parameter schema: nil: nothing is decoded.
     init(code: Int32, message: String, statusDetails: [UInt8], schema: Schema?) {
         self.init(
             ConnectCode(grpcNumber: Int(code)) ?? .unknown, message,
             details: RichStatus.details(statusDetails).map { detail in
                 ConnectError.Detail(
                     type: detail.type, value: detail.value,
-                    debug: schema.flatMap { detail.json($0) })
+                    debug: schema.flatMap { detail.json($0) ?? detail.standardJSON })
             })
     }
 }
 
+extension Origin {
+    /// - Parameter fromTarget: it came as a call's outcome, which the worker may have made.
+    init(fromTarget: Bool, status: [UInt8]) {
+        self = fromTarget && !RichStatus.isMadeByProng(status) ? .target : .prong
+    }
+}
+
+extension CallEnd {
+    var origin: Origin { Origin(fromTarget: fromTarget, status: statusDetails) }
+}
+
 extension StatusDetail {
+    /// As JSON text, if it is one of google.rpc's own, which servers of any API send.
+    var standardJSON: String? {
+        guard type.hasPrefix("google.rpc.") else { return nil }
+        return Schema.errorDetails.flatMap { json($0) }
+    }
+
     /// As JSON text, if the schema knows the type.
     func json(_ schema: Schema) -> String? {
         guard let message = schema.message(named: type),

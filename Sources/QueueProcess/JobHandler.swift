@@ -172,7 +172,8 @@ struct JobHandler {
                     "the job has not ended: it is \(stored.job.progress.state.name)", status: 400))
         case .failed, .cancelled, .expired, .unknown:
             return exchange.respond(
-                ConnectError(endOf: stored.job, schema: schema), origin: stored.job.origin)
+                ConnectError(endOf: stored.job, schema: service.schemaOfDetails(method)),
+                origin: stored.job.origin)
         }
         guard !order.serverStreams else {
             return StoredStream(service: service, exchange: exchange)

@@ -66,6 +66,11 @@ extension Service {
         return method.schema
     }
 
+    /// What the details of a stored error are shown with: a method that is gone has no schema.
+    func schemaOfDetails(_ method: CallableMethod?) -> Schema? {
+        start.isSafeMode ? nil : method?.schema ?? Schema.errorDetails
+    }
+
     /// Nothing: today's descriptors do not fit all of them.
     func messagesJSON(
         _ messages: [[UInt8]], _ method: CallableMethod?,
@@ -225,7 +230,7 @@ struct JobJSON {
     ) {
         guard job.progress.error != nil else { return }
         writer.key("error")
-        writer.error(ConnectError(endOf: job, schema: service.schemaOfStored(method)))
+        writer.error(ConnectError(endOf: job, schema: service.schemaOfDetails(method)))
     }
 
     private func writeAttempts(_ attempts: [AttemptRecord], to writer: inout JSONWriter) {
@@ -245,12 +250,21 @@ struct JobJSON {
             if attempt.endedAtMilliseconds > 0 {
                 writer.time("endedAt", attempt.endedAtMilliseconds)
             }
-            if let code = attempt.code { writer.field("code", codeName(code)) }
+            if let code = attempt.shownCode { writer.field("code", codeName(code)) }
             writer.optionalField("message", attempt.message.isEmpty ? nil : attempt.message)
             writer.optionalField("peer", attempt.peer.isEmpty ? nil : attempt.peer)
             writer.endObject()
         }
         writer.endArray()
+    }
+}
+
+extension AttemptRecord {
+    /// The target's word, or that prong cancelled the call (a user's cancel, the drain's cut-off):
+    /// such an attempt has no word of the target's, but ended with a peer. Others without a code
+    /// run yet, or their worker was lost.
+    var shownCode: Int32? {
+        code ?? (endedAtMilliseconds > 0 && !peer.isEmpty ? StatusCode.cancelled : nil)
     }
 }
 

@@ -41,7 +41,7 @@ extension Outcome {
     init(_ outcome: CallOutcome) {
         self.init(
             lease: Lease(number: outcome.ticket.number, attempt: outcome.ticket.attempt),
-            code: outcome.code, message: outcome.message, statusDetails: outcome.statusDetails,
+            code: outcome.code, message: outcome.message, statusDetails: RichStatus.kept(outcome),
             hint: RetryHint(
                 pushbackMilliseconds: outcome.pushbackMilliseconds,
                 statusDetails: outcome.statusDetails),

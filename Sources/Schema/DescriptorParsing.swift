@@ -57,7 +57,8 @@ struct DescriptorParser {
         guard declarations <= SchemaLimit.declarationsMaximum else {
             throw WireFault(
                 offset: offset,
-                message: "more than \(SchemaLimit.declarationsMaximum) declarations")
+                message: "more than \(SchemaLimit.declarationsMaximum) declarations",
+                exceedsLimit: true)
         }
     }
 
@@ -65,7 +66,8 @@ struct DescriptorParser {
         guard count < SchemaLimit.membersMaximum else {
             throw WireFault(
                 offset: offset,
-                message: "\(name) has more than \(SchemaLimit.membersMaximum) members")
+                message: "\(name) has more than \(SchemaLimit.membersMaximum) members",
+                exceedsLimit: true)
         }
     }
 
@@ -128,7 +130,8 @@ struct DescriptorParser {
         guard depth <= SchemaLimit.nestingMaximum else {
             throw WireFault(
                 offset: range.lowerBound,
-                message: "messages declared deeper than \(SchemaLimit.nestingMaximum) levels")
+                message: "messages declared deeper than \(SchemaLimit.nestingMaximum) levels",
+                exceedsLimit: true)
         }
         try count(at: range.lowerBound)
         var message = MessageDescription()

@@ -9,8 +9,19 @@ extension Schema {
 
     /// An example of a message as JSON text.
     package func example(of message: MessageHandle) -> [UInt8] {
+        example(of: message, ExampleHints())
+    }
+
+    /// An example of what a method takes: a request, or where the client streams a list of one.
+    package func example(of method: MethodDescriptor) -> [UInt8] {
+        let request = example(of: method.input, ExampleHints(method))
+        guard method.isClientStreaming else { return request }
+        return [UInt8(ascii: "[")] + request + [UInt8(ascii: "]")]
+    }
+
+    private func example(of message: MessageHandle, _ hints: ExampleHints) -> [UInt8] {
         var maker = ExampleMaker(
-            tables: tables.view, fieldsLeft: Self.exampleFieldsMaximum)
+            tables: tables.view, hints: hints, fieldsLeft: Self.exampleFieldsMaximum)
         maker.write(message.index, depth: Self.exampleDepth)
         return maker.writer.bytes
     }
@@ -18,6 +29,10 @@ extension Schema {
 
 private struct ExampleMaker {
     let tables: TableView
+    let hints: ExampleHints
+    /// Where the message stands: the names from the request down, a dot behind each. Nil: in a
+    /// list or a map, where no path leads.
+    var path: String? = ""
     var fieldsLeft: Int
     var writer = JSONWriter()
 
@@ -33,6 +48,9 @@ private struct ExampleMaker {
             let field = tables.fields[Int(message.fieldStart) + place]
             let isRequired = field.flags.contains(.required)
             guard isRequired || isShown(field, depth, &oneofs) else { continue }
+            guard isRequired || path != "" || !hints.leftOut.contains(name(field)) else {
+                continue
+            }
             guard depth > -Self.requiredDepth else { continue }
             fieldsLeft -= 1
             writer.key(quoted: tables.bytes(field.jsonKey))
@@ -49,6 +67,11 @@ private struct ExampleMaker {
     }
 
     private mutating func writeMember(_ field: FieldEntry, _ depth: Int) {
+        let outer = path
+        defer { path = outer }
+        let isMessage = field.type == .message && field.shape == .singular
+        if field.shape != .singular { path = nil }
+        if isMessage { path = path.map { "\($0)\(name(field))." } }
         switch field.shape {
         case .singular: writeValue(field, depth)
         case .repeated:
@@ -64,6 +87,8 @@ private struct ExampleMaker {
         }
     }
 
+    private func name(_ field: FieldEntry) -> String { tables.string(field.name) }
+
     private func keyText(_ type: FieldType) -> String {
         switch type {
         case .string: "key"
@@ -75,7 +100,7 @@ private struct ExampleMaker {
     private mutating func writeValue(_ field: FieldEntry, _ depth: Int) {
         switch field.type {
         case .message, .group: write(field.target, depth: depth - 1)
-        case .string: writer.string("text" as StaticString)
+        case .string: writer.string(path.flatMap { hints.texts[$0 + name(field)] } ?? "text")
         case .bytes: writer.base64(Array("bytes".utf8))
         case .bool: writer.bool(true)
         case .double, .float: writer.number(1.5)

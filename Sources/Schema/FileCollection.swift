@@ -19,7 +19,8 @@ struct FileCollector {
             throw SchemaError(
                 label: label,
                 message: "the descriptor sets are larger than "
-                    + "\(SchemaLimit.setBytesMaximum >> 20) MiB together")
+                    + "\(SchemaLimit.setBytesMaximum >> 20) MiB together",
+                exceedsLimit: true)
         }
         let parsed: Result<[FileDescription], WireFault> = bytes.withUnsafeBytes { raw in
             var parser = DescriptorParser(bytes: raw, declarations: declarations)
@@ -35,7 +36,10 @@ struct FileCollector {
         case .failure(let fault):
             throw SchemaError(
                 label: label,
-                message: "not a readable descriptor set: \(fault.message) (byte \(fault.offset))")
+                message: fault.exceedsLimit
+                    ? "the descriptor set has too much: \(fault.message) (byte \(fault.offset))"
+                    : "not a readable descriptor set: \(fault.message) (byte \(fault.offset))",
+                exceedsLimit: fault.exceedsLimit)
         case .success(let found):
             guard !found.isEmpty else {
                 throw SchemaError(label: label, message: "the descriptor set holds no file")
@@ -53,7 +57,8 @@ struct FileCollector {
             throw SchemaError(
                 label: label,
                 message: "\(shown(file.name)): the package \(shown(file.package)) is longer than "
-                    + "\(longest) bytes")
+                    + "\(longest) bytes",
+                exceedsLimit: true)
         }
         guard let known = indexByName[file.name] else {
             indexByName[file.name] = files.count

@@ -68,10 +68,13 @@ struct SchemaBuilder {
         return Schema(services: services, tables: tables, names: names)
     }
 
-    func failure(_ fileIndex: Int, _ message: String) -> SchemaError {
+    func failure(
+        _ fileIndex: Int, _ message: String, exceedsLimit: Bool = false
+    ) -> SchemaError {
         SchemaError(
             label: files[fileIndex].label,
-            message: "\(shown(files[fileIndex].file.name)): \(message)")
+            message: "\(shown(files[fileIndex].file.name)): \(message)",
+            exceedsLimit: exceedsLimit)
     }
 
     // MARK: declare
@@ -110,7 +113,8 @@ struct SchemaBuilder {
             throw failure(
                 fileIndex,
                 "the full names of all declarations are longer than "
-                    + "\(SchemaLimit.allNamesBytesMaximum >> 20) MiB together")
+                    + "\(SchemaLimit.allNamesBytesMaximum >> 20) MiB together",
+                exceedsLimit: true)
         }
     }
 
@@ -123,7 +127,8 @@ struct SchemaBuilder {
             throw failure(
                 fileIndex,
                 "the full name of \(shown(name)) in \(shown(scope)) is longer than "
-                    + "\(SchemaLimit.fullNameBytesMaximum) bytes")
+                    + "\(SchemaLimit.fullNameBytesMaximum) bytes",
+                exceedsLimit: true)
         }
         try countName(bytes, fileIndex)
     }

@@ -6,6 +6,21 @@ package struct SchemaError: Error, Equatable, Sendable, CustomStringConvertible 
     package let label: String
     /// A phrase in lower case: what is wrong, and where in the set.
     package let message: String
+    /// The set is as protobuf has it, but exceeds one of prong's limits: made anew it would again.
+    package let exceedsLimit: Bool
+
+    init(label: String, message: String, exceedsLimit: Bool = false) {
+        self.label = label
+        self.message = message
+        self.exceedsLimit = exceedsLimit
+    }
+
+    /// What to do about it.
+    package var advice: String {
+        exceedsLimit
+            ? "name sets that hold less: only the .proto files that the target's services need"
+            : "make the file anew, with buf build or protoc --include_imports"
+    }
 
     package var description: String { "\(label): \(message)" }
 }

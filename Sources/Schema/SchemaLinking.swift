@@ -192,7 +192,9 @@ extension SchemaBuilder {
         declared[index].fields.sort { $0.entry.number < $1.entry.number }
         let fields = declared[index].fields
         guard fields.count <= SchemaLimit.membersMaximum else {
-            throw failure(fileIndex, "\(name) has more than \(SchemaLimit.membersMaximum) fields")
+            throw failure(
+                fileIndex, "\(name) has more than \(SchemaLimit.membersMaximum) fields",
+                exceedsLimit: true)
         }
         for (one, next) in zip(fields, fields.dropFirst())
         where one.entry.number == next.entry.number {

@@ -7,6 +7,8 @@
 struct WireFault: Error, Equatable {
     let offset: Int
     let message: String
+    /// The bytes are as protobuf has them, but exceed one of prong's limits.
+    var exceedsLimit = false
 }
 
 enum WireType: UInt8 {

@@ -252,6 +252,7 @@ extension CallOutcome {
         case 10: durationNanoseconds = try reader.unsigned(field)
         case 11: pushbackMilliseconds = try reader.signed(field)
         case 12: responses = try CallOutcome.list(try reader.message(field))
+        case 13: isMadeByProng = try reader.flag(field)
         case _: break
         }
     }

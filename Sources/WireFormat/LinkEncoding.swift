@@ -162,6 +162,7 @@ extension CallOutcome {
                 for response in responses { list.data(1, response) }
             }
         }
+        if isMadeByProng { writer.flag(13, true) }
     }
 }
 

@@ -213,13 +213,16 @@ package struct CallOutcome: Equatable, Sendable {
     /// All responses of a call whose server streams; `response` is empty then. Nothing: it does
     /// not stream.
     package var responses: [[UInt8]]?
+    /// The worker made the error itself, whatever the server said: a bound, a stream or pages that
+    /// do not fit, a call that gRPC would not take.
+    package var isMadeByProng: Bool
 
     package init(
         ticket: Ticket, code: Int32, message: String = "",
         statusDetails: [UInt8] = [], response: [UInt8] = [], headers: [HeaderField] = [],
         trailers: [HeaderField] = [], peer: String = "", startedAtMilliseconds: Int64 = 0,
         durationNanoseconds: UInt64 = 0, pushbackMilliseconds: Int64? = nil,
-        responses: [[UInt8]]? = nil
+        responses: [[UInt8]]? = nil, isMadeByProng: Bool = false
     ) {
         self.ticket = ticket
         self.code = code
@@ -233,6 +236,7 @@ package struct CallOutcome: Equatable, Sendable {
         self.durationNanoseconds = durationNanoseconds
         self.pushbackMilliseconds = pushbackMilliseconds
         self.responses = responses
+        self.isMadeByProng = isMadeByProng
     }
 
     /// Bytes of what was answered.

@@ -133,6 +133,7 @@ extension HeaderField {
 extension CallOutcome {
     init(_ ticket: Ticket, _ result: UnaryResult) {
         self.init(ticket, result.end, response: result.response ?? [])
+        isMadeByProng = result.lacksMessage
     }
 
     init(_ ticket: Ticket, _ end: CallEnd, response: [UInt8] = []) {
@@ -150,13 +151,15 @@ extension CallOutcome {
         case .illegalMetadata(let name, let reason):
             self.init(
                 ticket: ticket, code: CallStatus.invalidArgument.rawValue,
-                message: "metadata \(name): \(reason)")
+                message: "metadata \(name): \(reason)", isMadeByProng: true)
         case .illegalPath(let path):
             self.init(
                 ticket: ticket, code: CallStatus.invalidArgument.rawValue,
-                message: "no method has the path \(path)")
+                message: "no method has the path \(path)", isMadeByProng: true)
         case .refused(let reason):
-            self.init(ticket: ticket, code: CallStatus.internal.rawValue, message: reason)
+            self.init(
+                ticket: ticket, code: CallStatus.internal.rawValue, message: reason,
+                isMadeByProng: true)
         }
     }
 

@@ -26,7 +26,9 @@ struct LongOrder {
     let onEnd: (CallOutcome) -> Void
 
     func end(_ status: CallStatus, _ message: String) {
-        onEnd(CallOutcome(ticket: order.ticket, code: status.rawValue, message: message))
+        onEnd(
+            CallOutcome(
+                ticket: order.ticket, code: status.rawValue, message: message, isMadeByProng: true))
     }
 
     var tooLarge: String {

@@ -124,7 +124,9 @@ final class PageRun: LongCall {
 
     private func end(_ status: CallStatus, _ message: String) {
         end(
-            CallOutcome(ticket: order.order.ticket, code: status.rawValue, message: message))
+            CallOutcome(
+                ticket: order.order.ticket, code: status.rawValue, message: message,
+                isMadeByProng: true))
     }
 
     private func end(_ outcome: CallOutcome) {

@@ -103,6 +103,7 @@ final class StreamRun: LongCall {
             outcome.code = CallStatus.internal.rawValue
             outcome.message =
                 "the server answered OK with \(responses.count) messages instead of one"
+            outcome.isMadeByProng = true
         }
         order.onEnd(outcome)
     }

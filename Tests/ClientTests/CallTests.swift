@@ -123,6 +123,21 @@ import Testing
         #expect(daemon.seen[0].headers["content-type"] == "application/proto")
     }
 
+    @Test func `binary asks for bytes alone, and a stream is then a usage error`() {
+        let error = #"{"code":"invalid_argument","message":"answers with a stream"}"#
+        let daemon = FakeDaemon { _, connection in
+            connection.answer(406, error, headers: ["Prong-Origin": "prong"])
+        }
+        let outcome = prong(
+            ["call", "example.v1.Echo/Say", "--binary"], socket: daemon.path, input: [10, 0])
+        #expect(daemon.seen[0].headers["accept"] == "application/proto")
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("the call was not made"))
+        #expect(outcome.output == "")
+        let json = prong("call", "example.v1.Echo/Say", "{}", socket: daemon.path)
+        #expect(json.errors.hasPrefix(error + "\n"), "without --binary as it came")
+    }
+
     struct Ending: Sendable {
         let status: Int
         let code: String
@@ -139,7 +154,10 @@ import Testing
         Ending(status: 409, code: "already_exists", exit: 65),
         Ending(status: 413, code: "resource_exhausted", exit: 65),
         Ending(status: 415, code: "invalid_argument", exit: 65),
-        Ending(status: 429, code: "resource_exhausted", exit: 75),
+        Ending(
+            status: 429, code: "resource_exhausted",
+            headers: ["Prong-Origin": "prong", "Retry-After": "1"], exit: 75),
+        Ending(status: 429, code: "resource_exhausted", exit: 1),
         Ending(
             status: 429, code: "resource_exhausted", headers: ["Prong-Origin": "target"], exit: 1),
         Ending(status: 503, code: "unavailable", exit: 75),

@@ -88,6 +88,69 @@ import Testing
         #expect(json.output == Self.job + "\n")
     }
 
+    /// What stands between a heading of `show` and the next empty line.
+    private func section(_ heading: String, of output: String) -> [String] {
+        let lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        return Array(lines.drop { $0 != heading }.dropFirst().prefix { !$0.isEmpty })
+    }
+
+    @Test func `show tells how far an operation is, a line for each value`() {
+        let metadata =
+            #"{"@type":"type.googleapis.com/google.container.v1.Operation","status":"RUNNING","#
+            + #""progress":{"name":"p\u001b","metrics":[{"name":"NODES","intValue":"3"}]},"#
+            + #""selfLink":"https://x"}"#
+        let daemon = Self.answering(
+            200, #"{"id":"j1","state":"waiting","operationMetadata":\#(metadata)}"#)
+        let outcome = prong("show", "j1", socket: daemon.path)
+        #expect(
+            section("progress (Operation)", of: outcome.output) == [
+                "  status                        RUNNING",
+                "  progress.name                 p?",
+                "  progress.metrics[0].name      NODES",
+                "  progress.metrics[0].intValue  3",
+                "  selfLink                      https://x",
+            ], "\(outcome.output)")
+        let long = (0..<100).map { "\"f\($0)\":\($0)" }.joined(separator: ",")
+        let many = prong(
+            "show", "j1",
+            socket: Self.answering(200, "{\"id\":\"j1\",\"operationMetadata\":{\(long)}}").path)
+        let lines = section("progress", of: many.output)
+        #expect(lines.count == 41)
+        #expect(lines.last == "  … and 60 more: --json shows all")
+    }
+
+    @Test func `show tells each detail of an error, decoded or as base64`() {
+        let details = [
+            #"{"type":"google.rpc.ErrorInfo","value":"AQ","debug":{"reason":"R","#
+                + #""metadata":{"aKey":"b"}}}"#,
+            #"{"type":"google.rpc.BadRequest","value":"AQ","debug":{"fieldViolations":"#
+                + #"[{"field":"f","description":"d\u001b"},{"field":"g"}]}}"#,
+            #"{"type":"google.rpc.Help","value":"","debug":{}}"#,
+            #"{"type":"un.Known","value":"AQ"}"#,
+        ].joined(separator: ",")
+        let error = #"{"code":"internal","message":"m","details":[\#(details)]}"#
+        let daemon = Self.answering(200, #"{"id":"j1","state":"failed","error":\#(error)}"#)
+        let outcome = prong("show", "j1", socket: daemon.path)
+        #expect(
+            section("error details", of: outcome.output) == [
+                "  google.rpc.ErrorInfo   reason: R, metadata: {aKey: b}",
+                "  google.rpc.BadRequest  fieldViolations: "
+                    + "[{field: f, description: d?}, {field: g}]",
+                "  google.rpc.Help",
+                "  un.Known               base64 AQ",
+            ], "\(outcome.output)")
+    }
+
+    @Test func `show has all requests and responses of a stream`() {
+        let daemon = Self.answering(
+            200,
+            #"{"id":"j1","state":"succeeded","requests":[{"a":1}],"responses":[{"b":2},{"b":3}]}"#)
+        let outcome = prong("show", "j1", socket: daemon.path).output
+        #expect(section("requests", of: outcome).contains { $0.contains("\"a\": 1") })
+        let responses = section("responses", of: outcome).joined()
+        #expect(responses.contains("\"b\": 2") && responses.contains("\"b\": 3"), "\(outcome)")
+    }
+
     @Test func `list sends its filters and follows the pages up to its limit`() {
         let daemon = FakeDaemon { request, connection in
             if request.path == "/v1/methods" { return connection.answer(200, methodsAnswer) }

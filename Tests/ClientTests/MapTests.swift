@@ -281,7 +281,9 @@ import Testing
     ) {
         let daemon = Self.daemon { connection in
             connection.eachBatch { _ in true }
-            connection.answer(status, #"{"code":"\#(code)","message":"why"}"#)
+            connection.answer(
+                status, #"{"code":"\#(code)","message":"why"}"#,
+                headers: status == 429 ? ["Retry-After": "1"] : [:])
         }
         let outcome = prong("map", "Shout", socket: daemon.path, input: Self.lines(0..<2))
         #expect(outcome.status == exit)

@@ -26,6 +26,7 @@ struct JobControlTests {
             let job = try daemon.job(id, reaches: "cancelled")
             #expect(job["error"]["code"] == "canceled")
             #expect(job["error"]["message"].string?.contains("may have") == true, "\(job)")
+            #expect(job["attempts"][0]["code"] == "canceled", "\(job.text)")
         }
     }
 

@@ -145,6 +145,11 @@ struct OpsTests {
             #expect(safe["example"]["text"] == "text")
             let chat = try daemon.get("/v1/describe/\(ExampleServer.service)/Chat")
             #expect(chat["streaming"] == "bidi")
+            // what `describe` shows can be called as it is
+            let method = JSON.string("\(ExampleServer.service)/Chat")
+            let answer = try daemon.post(
+                "/v1/jobs?wait=30s", ["method": method, "requests": chat["example"]])
+            #expect(try answer.json()["responses"].array.count == 1, "\(answer)")
         }
     }
 

@@ -101,9 +101,13 @@ struct PageTests {
             let call = try daemon.call("List", repeating, headers: [allPages])
             expectRefusal(
                 call, 500, "internal", saying: "a page token came back a second time: again")
+            #expect(call[header: "prong-origin"] == "prong", "\(call)")
             #expect(server.calls(holding: key) == 2)
             let id = try daemon.submit("List", repeating, ["pages": "all"])
             #expect(try daemon.job(id, wait: "30s")["state"] == "failed")
+            let stored = try daemon.request("GET", "/v1/jobs/\(id)/response")
+            #expect(stored[header: "prong-origin"] == "prong", "also of a job: \(stored)")
+            #expect(try stored.json()["details"].isNull, "and nothing of it shows: \(stored)")
             let long = try daemon.call(
                 "List", ["total": 20_000, "pageSize": 1],
                 headers: [allPages, ("Connect-Timeout-Ms", "120000")], within: 120)

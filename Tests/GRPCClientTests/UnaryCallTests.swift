@@ -68,6 +68,7 @@ import Testing
             let result = try loopback.call(request, on: loopback.channel())
             #expect(result.end.status == .internal)
             #expect(result.end.message == "the server answered OK without a message")
+            #expect(result.lacksMessage)
             #expect(result.end.trailers.contains(MetadataField("x-end", "yes")))
             #expect(result.response == nil)
         }

@@ -186,6 +186,32 @@ import Testing
             refusal([testFile("a.proto", messages: empty)])?.contains("declarations") == true)
     }
 
+    @Test func `who exceeds a limit is not told to make the set anew`() {
+        func advice(_ bytes: [UInt8]) -> String? {
+            do throws(SchemaError) {
+                _ = try Schema(sets: [(label: "a.binpb", bytes: bytes)])
+                return nil
+            } catch {
+                return error.advice
+            }
+        }
+        let many = (0..<400_000).map { _ in testMessage("M", []) }
+        let fields = (1...70_000).map { TestField(name: "f\($0)", number: $0, type: 5) }
+        for file in [
+            testFile("a.proto", messages: many),
+            testFile("a.proto", messages: [testMessage("M", fields)]),
+            testFile("a.proto", package: name(2000, dotted: true)),
+            testFile("a.proto", messages: [testMessage(name(2000), [])]),
+        ] {
+            #expect(advice(testSet([file]))?.contains("hold less") == true)
+        }
+        let large = [UInt8](repeating: 0, count: SchemaLimit.setBytesMaximum + 1)
+        #expect(advice(large)?.contains("hold less") == true)
+        for broken in [[0xFF], testSet([testFile("a.proto", imports: ["b.proto"])])] {
+            #expect(advice(broken)?.contains("make the file anew") == true)
+        }
+    }
+
     /// A name of so many bytes: "a.a.a…", or "aaa…".
     private func name(_ bytes: Int, dotted: Bool = false) -> String {
         dotted

@@ -85,6 +85,9 @@ struct LinkExample: Sendable, CustomTestStringConvertible {
             01 01 0a 00
             """),
         LinkExample(
+            .outcomes([CallOutcome(ticket: ticket, code: 13, isMadeByProng: true)]),
+            "11 00 00 00 04 | 0a 0f 0a 05 08 ac 02 10 02 10 0d 48 00 50 00 68 01"),
+        LinkExample(
             .committed([ticket]),
             "07 00 00 00 12 | 0a 05 08 ac 02 10 02"),
         LinkExample(

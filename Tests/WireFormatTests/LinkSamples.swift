@@ -111,6 +111,7 @@ enum LinkSample {
             peer: random.text(), startedAtMilliseconds: random.number(),
             durationNanoseconds: random.number(),
             pushbackMilliseconds: random.index(2) == 0 ? nil : random.number(),
-            responses: random.index(2) == 0 ? nil : random.list { $0.data() })
+            responses: random.index(2) == 0 ? nil : random.list { $0.data() },
+            isMadeByProng: random.index(2) == 0)
     }
 }

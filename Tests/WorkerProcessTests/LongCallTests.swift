@@ -111,6 +111,7 @@ import WireFormat
                     CallExtent(serverStreams: true)))
             let outcome = try harness.outcome()
             #expect(outcome.code == 8)
+            #expect(outcome.isMadeByProng)
             #expect(outcome.message.contains("listen.max_response"), "\(outcome.message)")
             #expect(outcome.responses == nil)
             _ = try harness.wait("the server's word of the cancel") {

@@ -9,10 +9,10 @@ clients offer beside them (mixins), random requests go through the generated cli
 prong's socket (as direct calls in JSON and in protobuf, and as jobs), and what arrives must be the
 same: path, message, routing header (byte for byte), version header, deadline (within a tenth;
 prong's own default where Google's client sets none), and headers of the same form. For every retry
-policy, a call that fails first must be tried again on the same codes. The sets are made by
-Packaging/google/descriptors, into a temporary folder unless --sets names one. --google-only leaves
-prong out: it shows that the test itself works. The seed is printed; the same seed makes the same
-requests. The last line is 'N passed, N failed'.
+policy, a call that fails first must be tried again on the same codes. And prong must take its own
+example of each request. The sets are made by Packaging/google/descriptors, into a temporary folder
+unless --sets names one. --google-only leaves prong out: it shows that the test itself works. The
+seed is printed; the same seed makes the same requests. The last line is 'N passed, N failed'.
 """
 
 import argparse
@@ -127,7 +127,10 @@ class Differential:
             if method.client_streaming or method.server_streaming:
                 self.claims.check(f"{method.full_name} is no stream", False)
                 continue
-            self.compare_method(client, method, described(self.folder, name)[method.full_name])
+            descriptor = described(self.folder, name)[method.full_name]
+            self.compare_method(client, method, descriptor)
+            if self.prong:
+                self.check_example(method, descriptor)
             policy = policies.method_policy(method)
             if "retryPolicy" in policy:
                 policies_seen.setdefault(repr(policy), (client, method))
@@ -140,6 +143,19 @@ class Differential:
         known = {method for name in set(self.services().values())
                  for method in described(self.folder, name) if method.startswith(MIXINS)}
         self.claims.check("all methods of all mixins are compared", held == known, known - held)
+
+    def check_example(self, method, descriptor):
+        """One claim: prong takes its own example of the request, which names its resource."""
+        rules = routing_rules(descriptor.options)
+        try:
+            example = self.prong.example(method)
+            unnamed = [field for field in ("name", "parent")
+                       if any("/*" in rule for rule in rules.get(field, []))
+                       and example.get(field) == "text"]
+            refused = f"no name in {example}" if unnamed else ""
+        except Exception as error:  # pylint: disable=broad-except
+            refused = repr(error)
+        self.claims.check(f"{method.full_name}: its example is taken", not refused, refused)
 
     def compare_method(self, client, method, descriptor):
         """One claim: all requests of the method arrive as from Google's client."""

@@ -3,6 +3,7 @@ on its socket, with a target for each service. Both talk to the same recording s
 
 import http.client
 import itertools
+import json
 import os
 import socket
 import sys
@@ -75,9 +76,19 @@ class ProngSide:
             body = json_format.MessageToJson(request, indent=None).encode()
         if form == "job":
             headers["Idempotency-Key"] = f"differential-{next(self.keys)}"
-        self.connection.request("POST", f"/{method.full_name}", body=body,
-                                headers={"Content-Type": kind, **headers})
+        self.ask("POST", f"/{method.full_name}", body, {"Content-Type": kind, **headers})
+
+    def example(self, method):
+        """Asks for the example of the method's request, and calls the method with it."""
+        described = json.loads(self.ask("GET", f"/v1/describe/{method.full_name}"))
+        body = json.dumps(described["example"]).encode()
+        self.ask("POST", f"/{method.full_name}", body, {"Content-Type": "application/json"})
+        return described["example"]
+
+    def ask(self, verb, path, body=None, headers=None):
+        self.connection.request(verb, path, body=body, headers=headers or {})
         response = self.connection.getresponse()
         text = response.read()
         if response.status != 200:
             raise RuntimeError(f"prong answered {response.status} {text[:500]!r}")
+        return text

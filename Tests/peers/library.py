@@ -181,6 +181,10 @@ def rich_error(check, prongd):
     bad = error_details_pb2.BadRequest.FromString(unpadded(body["details"][0]["value"]))
     check("a detail's value is the message that the server packed",
           bad.field_violations[0].description == "lent until tomorrow", bad)
+    shown = [detail.get("debug") for detail in body.get("details", [])]
+    check("details are decoded though the API's own descriptors do not have them",
+          shown[0] == {"fieldViolations": [{"field": "title", "description": "lent until tomorrow"}]}
+          and shown[1] == {"reason": "LENT", "domain": "library.example"}, shown)
 
 
 def streams(check, prongd):

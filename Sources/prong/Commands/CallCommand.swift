@@ -19,7 +19,8 @@ struct CallCommand: ParsableCommand {
               prong call Invoices/Create @invoice.json --key invoice-17
 
             A method that answers with a stream has its messages printed one a line, as they \
-            come. --pages all follows a list to its end and prints it as one response.
+            come; with --binary it is refused, for bytes have no lines. --pages all follows a list \
+            to its end and prints it as one response.
 
             The error of a call that failed goes to standard error as JSON; the exit code is 1.
             """)
@@ -49,7 +50,7 @@ struct CallCommand: ParsableCommand {
             },
             within: limit,
             onPart: { part throws(Failure) in try stream.take(part) })
-        guard response.isSuccess else { throw Refusal(response).failure(json: true) }
+        guard response.isSuccess else { throw failure(response) }
         if response.head.hasLines {
             try stream.finish()
         } else if options.binary {
@@ -59,9 +60,24 @@ struct CallCommand: ParsableCommand {
         }
     }
 
-    /// Lines only where there is no other form: pages come as one response.
+    /// Lines only where there is no other form: pages come as one response, and bytes are asked
+    /// for alone, so that a method that streams is refused before it is called.
     private var accept: Header {
-        let whole = options.binary ? "application/proto" : "application/json"
-        return Header("Accept", options.pages == nil ? "\(whole), application/x-ndjson" : whole)
+        if options.binary { return Header("Accept", "application/proto") }
+        let lines = options.pages == nil ? ", application/x-ndjson" : ""
+        return Header("Accept", "application/json\(lines)")
+    }
+
+    /// 406: what comes is a stream, and bytes alone were asked for.
+    private func failure(_ response: Response) -> Failure {
+        let refusal = Refusal(response)
+        guard options.binary, refusal.status == 406, !refusal.isTargets else {
+            return refusal.failure(json: true)
+        }
+        return Failure(
+            .usage,
+            "--binary has no form for a stream of messages, with which \(called.method) answers;"
+                + " the call was not made: leave --binary out for a line of JSON each, or submit"
+                + " a job, which collects them")
     }
 }

@@ -39,7 +39,9 @@ struct Refusal: Equatable {
         switch status {
         case 400, 404, 405, 409, 411, 413, 414, 415, 431, 501: return .refused
         case 401, 403: return .notAllowed
-        case 429, 503: return .temporary
+        // prong is full, and says when to come again; or a bound ended the call, as it would again
+        case 429: return retryAfter == nil ? .failed : .temporary
+        case 503: return .temporary
         case 504: return job == nil ? .failed : .temporary
         default: return .failed
         }

@@ -48,7 +48,8 @@ enum DescriptionText {
         let raw = value.text.map { Array($0.utf8) } ?? rawMember("example", of: json) ?? []
         let text = String(decoding: JSONLayout.lay(raw, indented: true), as: UTF8.self)
         // only a method's description says whether it is safe
-        return ["", description["safe"] == nil ? "example" : "example request"]
+        let kind = value.elements.isEmpty ? "example request" : "example requests, of a job"
+        return ["", description["safe"] == nil ? "example" : kind]
             + text.split(separator: "\n").map { "  " + printable(String($0)) }
     }
 

@@ -1,5 +1,5 @@
-// A job for people: its fields one under the other, its bodies indented, its attempts as a table;
-// and jobs in a list. Pure.
+// A job for people: its fields one under the other, how far its operation is, its error's details,
+// its bodies indented, its attempts as a table; and jobs in a list. Pure.
 
 enum JobText {
     static func lines(_ job: JSONValue, json: [UInt8], nowMilliseconds now: Int64) -> [String] {
@@ -8,6 +8,8 @@ enum JobText {
         var lines = fields.map { name, value in
             name + String(repeating: " ", count: width - name.count) + "  " + printable(value)
         }
+        lines += DetailText.progress(job["operationMetadata"])
+        lines += DetailText.errorDetails(job["error"])
         for name in bodies {
             guard let body = rawMember(name, of: json) else { continue }
             lines += ["", name] + indented(body)

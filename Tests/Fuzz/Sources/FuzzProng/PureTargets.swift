@@ -34,7 +34,7 @@ func fuzzDescriptors(_ bytes: [UInt8]) {
         _ = schema.describe(service.fullName)
         for method in service.methods {
             _ = schema.describe(method.fullName)
-            let example = schema.example(of: method.input)
+            let example = schema.example(of: method)
             _ = try? schema.encode(json: example, as: method.input)
             _ = try? schema.decode(wire: bytes, as: method.output)
         }
