@@ -147,9 +147,7 @@ struct TargetFiles {
             servicesOfFiles[files] = services
             return services
         } catch {
-            complain(
-                key, "\(error)",
-                "make the file anew, with buf build or protoc --include_imports", &faults)
+            complain(key, "\(error)", error.advice, &faults)
             return nil
         }
     }

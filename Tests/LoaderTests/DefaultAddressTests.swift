@@ -43,6 +43,18 @@ import WireFormat
         #expect(refusal(word).contains("GOOGLE_API_USE_MTLS_ENDPOINT"))
     }
 
+    @Test func `descriptors beyond a limit are not to be made anew, broken ones are`() {
+        let package = [0x12, 0xD0, 0x0F] + [UInt8](repeating: 0x61, count: 2000)
+        let file = [0x0A, 7] + Array("a.proto".utf8) + package
+        folder.write("long.binpb", [0x0A, 0xDC, 0x0F] + file)
+        folder.write("broken.binpb", [0x0A, 0xDC, 0x0F])
+        for (name, advice) in [("long", "hold less"), ("broken", "make the file anew")] {
+            let path = folder.configuration("[targets.t]\ndescriptors = [\"\(name).binpb\"]")
+            let text = refusal(loadRequest(path))
+            #expect(text.contains("\(name).binpb") && text.contains(advice), "\(text)")
+        }
+    }
+
     @Test func `descriptors that cannot be read are complained about once`() {
         let path = folder.configuration("[targets.t]\ndescriptors = [\"gone.binpb\"]")
         let text = refusal(loadRequest(path))
