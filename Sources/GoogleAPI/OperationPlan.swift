@@ -10,7 +10,6 @@ package final class OperationPlan: Sendable {
     /// What an operation's message says.
     package struct Reading: Equatable, Sendable {
         package var name = ""
-        /// Also of one that nobody could ask for again: `status` says so.
         package var isDone = false
         /// A google.rpc.Status: how it ended, if not well.
         package var status: [UInt8]?
@@ -18,6 +17,8 @@ package final class OperationPlan: Sendable {
         package var response: [UInt8] = []
         /// Not nil: the response's type is another than the method declares.
         package var foreignType: String?
+        /// Not nil: it goes on, and for this reason nobody could ask for it again.
+        package var lostReason: String?
         /// A google.protobuf.Any that tells how far it is.
         package var progress: [UInt8] = []
     }

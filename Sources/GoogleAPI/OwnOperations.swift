@@ -95,22 +95,15 @@ extension OperationPlan.OwnKind {
             reading.name = "projects/\(project)/locations/\(location)/operations/\(reading.name)"
         } else if !reading.isDone, !place.isEmpty {
             // an operation that has no place is called by its short name
-            reading.isDone = true
-            reading.status = Self.unnamed(reading.name, missing: missing)
+            reading.lostReason = Self.unnamed(reading.name, missing: missing)
         }
     }
 
-    /// A google.rpc.Status: INTERNAL, as for a response that names no operation at all.
-    private static func unnamed(_ short: String, missing: [String]) -> [UInt8] {
-        let internalCode: [UInt8] = [1 << 3, 13]
-        var writer = MessageWriter()
-        writer.text(
-            2,
-            "the operation \(short) was begun and may still go on, but prong cannot ask for it:"
-                + " neither the request nor the answer tells its "
-                + "\(missing.joined(separator: " and its ")); look for it at the target, and name"
-                + " both in the request, as projects/PROJECT/locations/LOCATION")
-        return internalCode + writer.bytes
+    private static func unnamed(_ short: String, missing: [String]) -> String {
+        "the operation \(short) was begun and may still go on, but prong cannot ask for it: neither"
+            + " the request nor the answer tells its \(missing.joined(separator: " and its "));"
+            + " look for it at the target, and name both in the request, as"
+            + " projects/PROJECT/locations/LOCATION"
     }
 }
 

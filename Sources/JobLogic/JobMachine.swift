@@ -48,14 +48,17 @@ package struct AttemptReport: Equatable, Sendable {
     package var end: AttemptEnd
     package var message: String
     package var statusDetails: [UInt8]
+    package var fromTarget: Bool
     package var peer: String
 
     package init(
-        end: AttemptEnd, message: String = "", statusDetails: [UInt8] = [], peer: String = ""
+        end: AttemptEnd, message: String = "", statusDetails: [UInt8] = [],
+        fromTarget: Bool = true, peer: String = ""
     ) {
         self.end = end
         self.message = message
         self.statusDetails = statusDetails
+        self.fromTarget = fromTarget
         self.peer = peer
     }
 }
@@ -310,7 +313,8 @@ extension AttemptReport {
         switch end {
         case .status(let code, _):
             JobError(
-                code: code, message: message, statusDetails: statusDetails, fromTarget: true)
+                code: code, message: message, statusDetails: statusDetails,
+                fromTarget: fromTarget)
         case .workerDied:
             JobError(
                 code: StatusCode.unknown,

@@ -136,6 +136,8 @@ package struct Outcome: Sendable {
     package var code: Int32
     package var message: String
     package var statusDetails: [UInt8]
+    /// The error is the target's, or what gRPC makes of the connection; no: prong's own.
+    package var fromTarget: Bool
     package var hint: RetryHint
     /// One message, or as many as the server streamed.
     package var responses: [[UInt8]]
@@ -146,13 +148,15 @@ package struct Outcome: Sendable {
 
     package init(
         lease: Lease, code: Int32, message: String = "", statusDetails: [UInt8] = [],
-        hint: RetryHint = .none, responses: [[UInt8]] = [], headers: [MetadataEntry] = [],
+        fromTarget: Bool = true, hint: RetryHint = .none, responses: [[UInt8]] = [],
+        headers: [MetadataEntry] = [],
         trailers: [MetadataEntry] = [], peer: String = "", durationNanoseconds: UInt64 = 0
     ) {
         self.lease = lease
         self.code = code
         self.message = message
         self.statusDetails = statusDetails
+        self.fromTarget = fromTarget
         self.hint = hint
         self.responses = responses
         self.headers = headers

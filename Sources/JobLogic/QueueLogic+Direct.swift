@@ -188,7 +188,8 @@ extension QueueLogic {
             CallEnd(
                 code: outcome.code, message: outcome.message,
                 statusDetails: outcome.statusDetails, response: outcome.responses.first ?? [],
-                headers: outcome.headers, trailers: outcome.trailers, fromTarget: true))
+                headers: outcome.headers, trailers: outcome.trailers,
+                fromTarget: outcome.fromTarget))
     }
 
     /// Polls are no calls of anybody's: they are not counted as such.

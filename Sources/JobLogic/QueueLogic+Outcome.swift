@@ -18,7 +18,8 @@ extension QueueLogic {
         }
         let report = AttemptReport(
             end: end(of: outcome, job), message: outcome.message,
-            statusDetails: outcome.statusDetails, peer: outcome.peer)
+            statusDetails: outcome.statusDetails, fromTarget: outcome.fromTarget,
+            peer: outcome.peer)
         forgetUnmarked(job)
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)

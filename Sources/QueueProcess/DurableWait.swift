@@ -157,7 +157,7 @@ extension Exchange {
 extension Job {
     var origin: Origin {
         guard let error = progress.error else { return .prong }
-        return Origin(fromTarget: error.fromTarget, status: error.statusDetails)
+        return Origin(fromTarget: error.fromTarget)
     }
 }
 

@@ -71,14 +71,11 @@ extension ConnectError {
 }
 
 extension Origin {
-    /// - Parameter fromTarget: it came as a call's outcome, which the worker may have made.
-    init(fromTarget: Bool, status: [UInt8]) {
-        self = fromTarget && !RichStatus.isMadeByProng(status) ? .target : .prong
-    }
+    init(fromTarget: Bool) { self = fromTarget ? .target : .prong }
 }
 
 extension CallEnd {
-    var origin: Origin { Origin(fromTarget: fromTarget, status: statusDetails) }
+    var origin: Origin { Origin(fromTarget: fromTarget) }
 }
 
 extension StatusDetail {

@@ -41,7 +41,8 @@ extension Outcome {
     init(_ outcome: CallOutcome) {
         self.init(
             lease: Lease(number: outcome.ticket.number, attempt: outcome.ticket.attempt),
-            code: outcome.code, message: outcome.message, statusDetails: RichStatus.kept(outcome),
+            code: outcome.code, message: outcome.message, statusDetails: outcome.statusDetails,
+            fromTarget: !outcome.isMadeByProng,
             hint: RetryHint(
                 pushbackMilliseconds: outcome.pushbackMilliseconds,
                 statusDetails: outcome.statusDetails),

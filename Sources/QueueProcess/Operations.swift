@@ -43,11 +43,15 @@ extension OperationRules {
 extension OperationReading {
     init(_ reading: OperationPlan.Reading) {
         self.init(
-            name: reading.name, isDone: reading.isDone, error: Self.error(reading),
+            name: reading.name, isDone: reading.isDone || reading.lostReason != nil,
+            error: Self.error(reading),
             response: reading.response, progress: reading.progress)
     }
 
     private static func error(_ reading: OperationPlan.Reading) -> JobError? {
+        if let reason = reading.lostReason {
+            return JobError(code: StatusCode.internal, message: reason, fromTarget: false)
+        }
         if let status = reading.status {
             let (code, message) = RichStatus.head(status)
             return JobError(

@@ -44,19 +44,6 @@ enum RichStatus {
         return (code, message)
     }
 
-    /// The status of an error that prong's worker made: there is nothing of a target's in it, so it
-    /// holds this alone, through the logic and the store, for which a status is bytes. A field far
-    /// beyond google.rpc.Status's own (2047 = true), which readers of the status pass over.
-    private static let madeByProng: [UInt8] = [0xF8, 0x7F, 0x01]
-
-    /// What is kept of an outcome's status. No server can pass its errors off as prong's.
-    static func kept(_ outcome: CallOutcome) -> [UInt8] {
-        if outcome.isMadeByProng { return madeByProng }
-        return outcome.statusDetails == madeByProng ? [] : outcome.statusDetails
-    }
-
-    static func isMadeByProng(_ status: [UInt8]) -> Bool { status == madeByProng }
-
     private static func detail(_ any: FieldReader) -> StatusDetail? {
         var any = any
         var detail = StatusDetail(type: "", value: [])

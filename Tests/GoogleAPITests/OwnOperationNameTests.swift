@@ -168,12 +168,11 @@ import Testing
         request: [String: String], operation: [String: String], missing: String
     ) throws {
         let reading = try Self.reading("Create", request, operation)
-        let status = try #require(reading.status)
-        let message = status.withUnsafeBytes { WireScan.text(2, of: $0) } ?? ""
-        #expect(reading.isDone && reading.name == "op")
-        #expect(status.prefix(2) == [8, 13] && message.contains(missing) && message.contains("op"))
+        let reason = try #require(reading.lostReason)
+        #expect(!reading.isDone && reading.name == "op")
+        #expect(reason.contains(missing) && reason.contains("op"))
         let ended = try Self.reading("Create", request, operation, isDone: true)
-        #expect(ended.isDone && ended.status == nil && !ended.response.isEmpty)
+        #expect(ended.isDone && ended.lostReason == nil && !ended.response.isEmpty)
     }
 
     @Test func `a full name stays as it is`() throws {
@@ -185,7 +184,7 @@ import Testing
 
     @Test func `an operation of a kind that has no place is called as it calls itself`() throws {
         let reading = try Self.reading("Create", [:], [:], fields: [("name", 1)])
-        #expect(reading.name == "op" && !reading.isDone && reading.status == nil)
+        #expect(reading.name == "op" && !reading.isDone && reading.lostReason == nil)
     }
 
     @Test func `a poll's answer needs no place`() throws {
@@ -195,6 +194,6 @@ import Testing
             $0.number(4, 2)
         }
         let reading = try #require(plan.read(running, request: nil))
-        #expect(!reading.isDone && reading.status == nil)
+        #expect(!reading.isDone && reading.lostReason == nil)
     }
 }

@@ -244,7 +244,9 @@ import Testing
         }
     }
 
-    @Test func `TTIN and TTOU change the number of workers and HUP nothing`() throws {
+    @Test func `TTIN and TTOU change the number of workers, HUP forks a loader`()
+        throws
+    {
         let daemon = try Daemon()
         try daemon.startAndWait()
         daemon.signal(SIGTTIN)
@@ -255,7 +257,10 @@ import Testing
             daemon.text("rows.log").contains(
                 "slot=3 gen=1 pid=\(daemon.workerPid(3) ?? 0) state=dead exit=drained")
         }
-        #expect(daemon.text("stderr.log").contains("HUP is ignored"))
+        #expect(daemon.text("stderr.log").contains("HUP: targets with reflection are asked"))
+        try daemon.expect("the end of the loader that asks") {
+            daemon.text("stderr.log").contains("loader (gen ")
+        }
         #expect(daemon.process.isRunning)
     }
 
