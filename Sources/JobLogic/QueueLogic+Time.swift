@@ -7,7 +7,7 @@ extension QueueLogic {
 
     mutating func tick() {
         tickDirect()
-        tickPolls()
+        tickOperations()
         if mayPromote, let due = nextDueMilliseconds, due <= now.wallMilliseconds {
             isPromoting = true
             effects.append(
@@ -117,7 +117,7 @@ extension QueueLogic {
     package var nextWake: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) {
         var wall: Int64?
         if mayPromote { wall = nextDueMilliseconds }
-        if mayPoll, let due = nextPollMilliseconds { wall = min(wall ?? .max, due) }
+        if let due = nextOperationMilliseconds { wall = min(wall ?? .max, due) }
         if mayExpire, let expiry = nextExpiryMilliseconds {
             wall = min(wall ?? .max, expiry)
         }

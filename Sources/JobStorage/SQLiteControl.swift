@@ -27,7 +27,9 @@ struct SQLiteControl {
         head = try prepare(
             """
             SELECT \(SQLiteRows.state), lane, orderKey, uid, batch, \(SQLiteRows.notBefore),
-            expiresAt FROM \(SQLiteRows.jobTables) WHERE jobs.key = ?
+            expiresAt, progress.startedAt,
+            \(SQLiteRows.operationAttempts)
+            FROM \(SQLiteRows.jobTables) WHERE jobs.key = ?
             """)
         liftExpiry = try prepare("UPDATE jobs SET expiresAt = NULL WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")

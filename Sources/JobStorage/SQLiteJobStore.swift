@@ -125,8 +125,7 @@ package final class SQLiteJobStore: JobStore {
             try put(progress, responses: nil, key: order.id.key)
         }
         let place = SQLiteAgenda.Place(
-            state: progress.state, notBefore: progress.notBeforeMilliseconds,
-            expiresAt: order.expiresAtMilliseconds)
+            progress, lane: Int64(order.lane.rawValue), expiresAt: order.expiresAtMilliseconds)
         try agenda.move(order.id.key, from: nil, to: place)
         counters.changes.add(
             1, lane: Int64(order.lane.rawValue), state: Int64(progress.state.rawValue),
@@ -188,8 +187,9 @@ package final class SQLiteJobStore: JobStore {
             try control.liftExpiry.run()
         }
         try move(
-            update.key, head, to: progress.state, notBefore: progress.notBeforeMilliseconds,
-            liftsExpiry: lifts)
+            update.key, head,
+            to: SQLiteAgenda.Place(
+                progress, lane: head.lane, expiresAt: lifts ? nil : head.place.expiresAt))
         return .done
     }
 
@@ -259,6 +259,15 @@ package final class SQLiteJobStore: JobStore {
         control.noteDeleted.bind(1, deletedKey)
         try control.noteDeleted.run()
         deletedKey = 0
+    }
+}
+
+extension SQLiteAgenda.Place {
+    init(_ progress: JobProgress, lane: Int64, expiresAt: Int64?) {
+        self.init(
+            state: progress.state, lane: lane, notBefore: progress.notBeforeMilliseconds,
+            expiresAt: expiresAt,
+            began: progress.state == .waiting ? progress.operationStartMilliseconds : nil)
     }
 }
 

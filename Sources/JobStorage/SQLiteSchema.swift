@@ -20,9 +20,11 @@
 //
 //   agenda    what time does: `scheduled` jobs by when they may start (kind 0), those that have
 //             not started by when they expire (kind 1), `waiting` ones by their next poll, and
-//             `cancelled` ones whose operation is still to be cancelled by the next try (kind 2). A
-//             table and not an index over jobs, whose rows do not change; and a partial index cost
-//             each change of state 2 µs, also of jobs that it does not hold.
+//             `cancelled` ones whose operation is still to be cancelled by the next try (kind 2 +
+//             256 × lane), `waiting` ones by when their operation began (kind 3 + 256 × lane). Of
+//             these each lane has its own, so that those of a lane that may not be asked are never
+//             walked over. A table and not an index over jobs, whose rows do not change; and a
+//             partial index cost each change of state 2 µs, also of jobs that it does not hold.
 //   troubled  `unknown`, `failed`, `cancelled`, `expired` jobs: what people ask lists for. A table
 //             for the same reason.
 //   chunks    requests and responses that are not small or not one, cut into pieces. With row ids:

@@ -72,7 +72,7 @@ struct Ledger {
         case .drained:
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
-        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findDuePolls, .send,
+        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findOperations, .send,
             .acknowledge, .cancel, .replace, .settled, .observed, .window:
             break
         }

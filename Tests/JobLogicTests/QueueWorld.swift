@@ -14,7 +14,7 @@ final class QueueWorld {
         case load(JobKey)
         case promote(limit: Int, byteLimit: Int)
         case overdue(limit: Int)
-        case polls(limit: Int)
+        case operations(OperationSearch)
     }
 
     /// The target whose `on_unknown` is `retry`: its users allow repeats.
@@ -124,7 +124,7 @@ final class QueueWorld {
         case .promote(let limit, let byteLimit):
             writer.append(.promote(limit: limit, byteLimit: byteLimit))
         case .findOverdue(let limit): writer.append(.overdue(limit: limit))
-        case .findDuePolls(let limit): writer.append(.polls(limit: limit))
+        case .findOperations(let search): writer.append(.operations(search))
         case .send(let worker, let dispatches):
             for dispatch in dispatches { checkMark(dispatch, worker) }
             send(.jobs(dispatches), to: worker)
@@ -186,18 +186,33 @@ final class QueueWorld {
                     }))
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .overdue(let limit): findOverdue(limit: limit)
-        case .polls(let limit): findPolls(limit: limit)
+        case .operations(let search): findOperations(search)
         }
     }
 
-    private func findPolls(limit: Int) {
+    private func findOperations(_ search: OperationSearch) {
         let wall = now.wallMilliseconds
         if random.chance(readFailurePercent) {
-            return late.append(.pollsDue([], nextPollMilliseconds: wall))
+            return late.append(.operationsFound(.none(search, wall)))
         }
-        let jobs = (try? store.duePolls(nowMilliseconds: wall, limit: limit)) ?? []
-        let next = (try? store.nextPollMilliseconds(after: wall)) ?? nil
-        answers.append(.pollsDue(jobs, nextPollMilliseconds: next))
+        var finds = OperationFinds(search)
+        if let time = search.begunByMilliseconds {
+            finds.overdue =
+                (try? store.operations(
+                    lane: search.lane, begunBy: time, limit: search.overdueLimit)) ?? []
+            finds.firstBeginMilliseconds =
+                (try? store.firstOperationMilliseconds(lane: search.lane)) ?? nil
+        }
+        if search.pollLimit > 0 {
+            finds.due =
+                (try? store.duePolls(
+                    lane: search.lane, nowMilliseconds: wall, limit: search.pollLimit)) ?? []
+            finds.nextPollMilliseconds =
+                finds.due.count == search.pollLimit
+                ? wall
+                : (try? store.nextPollMilliseconds(lane: search.lane, after: wall)) ?? nil
+        }
+        answers.append(.operationsFound(finds))
     }
 
     private func promote(limit: Int, byteLimit: Int) {
