@@ -147,7 +147,7 @@ extension QueueLogic {
             return
         case .running, .unknown, .succeeded, .failed, .expired: return
         }
-        if let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted {
+        if let expiry = order.expiresAtMilliseconds {
             nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)
         }
     }

@@ -91,8 +91,9 @@ package final class MemoryJobStore: JobStore {
             return .conflict
         }
         kept.job.progress = update.progress.asKept
-        if update.progress.isExpiryLifted {
-            kept.job.order = kept.job.order.with(expiresAtMilliseconds: .some(nil))
+        if update.progress.isExpiryMoved {
+            kept.job.order = kept.job.order.with(
+                expiresAtMilliseconds: .some(update.order?.expiresAtMilliseconds))
         }
         if let responses = update.responses { kept.responses = responses }
         next.jobs[update.key] = kept

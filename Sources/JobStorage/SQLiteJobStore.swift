@@ -181,15 +181,17 @@ package final class SQLiteJobStore: JobStore {
         guard let head = try leave(update) else { return .conflict }
         if progress.state == .queued { try standing.enqueue(head.standing(update.key)) }
         try put(progress, responses: update.responses, key: update.key)
-        let lifts = progress.isExpiryLifted && head.place.expiresAt != nil
-        if lifts {
-            control.liftExpiry.bind(1, update.key.column)
-            try control.liftExpiry.run()
+        var expiry = head.place.expiresAt
+        if progress.isExpiryMoved { expiry = update.order?.expiresAtMilliseconds }
+        if expiry != head.place.expiresAt {
+            control.moveExpiry.bind(1, expiry)
+            control.moveExpiry.bind(2, update.key.column)
+            try control.moveExpiry.run()
         }
         try move(
             update.key, head,
             to: SQLiteAgenda.Place(
-                progress, lane: head.lane, expiresAt: lifts ? nil : head.place.expiresAt))
+                progress, lane: head.lane, expiresAt: expiry))
         return .done
     }
 
@@ -275,7 +277,7 @@ extension JobProgress {
     /// Anything that the job's own row does not hold: every field but the state and its time. Asked
     /// of each new job, so not by comparing with an empty one, which cost 4 % of an insert.
     var hasHistory: Bool {
-        attemptCount != 0 || crashes != 0 || forgivenAttempts != 0 || isExpiryLifted
+        attemptCount != 0 || crashes != 0 || forgivenAttempts != 0 || isExpiryMoved
             || startedAtMilliseconds != nil || endedAtMilliseconds != nil || mark != nil
             || !attempts.isEmpty || error != nil || operationName != nil || !checkpoint.isEmpty
     }

@@ -190,12 +190,43 @@ import Testing
         _ = try fixture.store.commit([
             .update(JobUpdate(key: key, from: .queued, progress: JobProgress(state: .expired)))
         ])
-        let retried = JobProgress(state: .queued, isExpiryLifted: true)
+        let retried = JobProgress(state: .queued, isExpiryMoved: true)
         _ = try fixture.store.commit([
             .update(JobUpdate(key: key, from: .expired, progress: retried))
         ])
         #expect(try fixture.store.overdue(nowMilliseconds: 50, limit: 10).isEmpty)
         #expect(try fixture.store.nextExpiryMilliseconds() == nil)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `a job whose expiry was moved by a retry is overdue at its new one`(
+        kind: StoreKind
+    ) throws {
+        let fixture = try StoreFixture(kind)
+        let first = Sample.job(1, expiresAt: 40)
+        let key = first.order.id.key
+        let order = first.order.with(expiresAtMilliseconds: 70)
+        _ = try fixture.store.commit([.insert(NewJob(job: first, requests: []))])
+        func commit(_ progress: JobProgress, from state: JobState, _ order: JobOrder) throws {
+            let update = JobUpdate(key: key, from: state, progress: progress, order: order)
+            #expect(try fixture.store.commit([.update(update)]) == [.done])
+        }
+        try commit(JobProgress(state: .expired), from: .queued, first.order)
+        let retried = JobProgress(state: .queued, isExpiryMoved: true)
+        try commit(retried, from: .expired, order)
+        #expect(try fixture.store.job(key)?.order == order)
+        #expect(try fixture.store.overdue(nowMilliseconds: 69, limit: 10).isEmpty)
+        #expect(try fixture.store.nextExpiryMilliseconds() == 70)
+        #expect(fixture.damage().isEmpty)
+        // what the queue keeps in memory says so again and again
+        var waiting = retried
+        waiting.state = .scheduled
+        waiting.notBeforeMilliseconds = 60
+        try commit(waiting, from: .queued, order)
+        #expect(try fixture.store.nextExpiryMilliseconds() == 70)
+        try commit(JobProgress(state: .expired, isExpiryMoved: true), from: .scheduled, order)
+        #expect(try fixture.store.nextExpiryMilliseconds() == nil)
+        #expect(fixture.damage().isEmpty)
     }
 
     @Test(arguments: StoreKind.allCases)
