@@ -84,10 +84,11 @@ def hanging(programs, sets):
     with Clusters() as sick, Clusters() as well, \
             Prongd(programs, both(sick, well, sets)) as prongd:
         held = threading.Event()
+        submit_many(prongd, WAITING)
         sick.on_poll = lambda: held.wait(kills.HOLD_SECONDS)
         try:
-            submit_many(prongd, WAITING)
-            until("its server is full of polls", lambda: len(sick.polls) >= 30, seconds=30)
+            answered = len(sick.polls)
+            until("its server is full of polls", lambda: len(sick.polls) >= answered + 30)
             yield from well_claims(prongd, "never answers a poll")
         finally:
             held.set()
