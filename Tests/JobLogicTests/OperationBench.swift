@@ -5,10 +5,12 @@
 
 struct OperationBench: ~Copyable {
     /// An operation is one byte (0: under way, 1: done, 2: failed) and its name.
-    static func rules(cancels: Bool) -> OperationRules {
+    static func rules(
+        cancels: Bool, timeoutMilliseconds: Int64 = 600_000
+    ) -> OperationRules {
         OperationRules(
             pollMethod: "s.Ops/Get", cancelMethod: cancels ? "s.Ops/Cancel" : nil,
-            timeoutMilliseconds: 600_000,
+            timeoutMilliseconds: timeoutMilliseconds,
             pollPolicy: Sample.policy(.httpGet),
             read: { bytes, _ in
                 guard let state = bytes.first else { return nil }

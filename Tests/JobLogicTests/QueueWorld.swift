@@ -23,8 +23,8 @@ final class QueueWorld {
     static let limit = 3
 
     static let targets = [
-        Sample.target("t0"), Sample.target("t1", maxInFlight: limit),
-        Sample.target("t2", onUnknown: .retry),
+        target("t0", cancels: true), target("t1", maxInFlight: limit, cancels: false),
+        target("t2", onUnknown: .retry, cancels: true),
     ]
 
     var random: SeededRandom
@@ -53,6 +53,9 @@ final class QueueWorld {
     var trouble: StoreTrouble?
     var readFailurePercent = 0
     var handBackPercent = 3
+
+    /// Polls and cancels that workers made, by method.
+    var operationCalls: [String: Int] = [:]
 
     var keys = JobKeySequence(after: 0)
     var ids: [JobID] = []
@@ -131,7 +134,9 @@ final class QueueWorld {
         case .acknowledge(let worker, let leases): send(.committed(leases), to: worker)
         case .cancel(let worker, let leases): send(.cancel(leases), to: worker)
         case .replace(let identity): kill(identity)
-        case .settled(let settled): checkUnknown(settled.job)
+        case .settled(let settled):
+            checkUnknown(settled.job)
+            checkOvertime(settled.job)
         case .drained: checkDrained()
         case .accepted, .refused, .acted, .streamed, .window, .callEnded, .observed: break
         }
