@@ -47,11 +47,6 @@ extension Job {
         end(.failed, error: error, now: now)
     }
 
-    /// When the operation began, as far as the job knows.
-    package var operationStartMilliseconds: Int64 {
-        progress.attempts.last?.endedAtMilliseconds ?? progress.startedAtMilliseconds ?? 0
-    }
-
     private func checkWaiting() throws(IllegalEvent) {
         guard progress.state == .waiting else {
             throw IllegalEvent(reason: "it follows no operation: it is \(progress.state.name)")
@@ -139,5 +134,12 @@ extension Job {
             code: StatusCode.cancelled,
             message: "cancelled while its operation ran: \(progress.operationName ?? "") \(fate)",
             fromTarget: false)
+    }
+}
+
+extension JobProgress {
+    /// When the operation began that a `waiting` job follows, as far as it knows.
+    package var operationStartMilliseconds: Int64 {
+        attempts.last?.endedAtMilliseconds ?? startedAtMilliseconds ?? 0
     }
 }

@@ -12,6 +12,7 @@
 //                                                                     unknown
 //     queued, scheduled ── cancel ▶ cancelled                            │
 //     queued, scheduled ── expire ▶ expired        retry ▶ queued ◀──────┤
+//     running ── repeat too late ▶ expired
 //     ended (not well)  ── retry ▶ queued          resolve ▶ succeeded | failed
 //
 // `waiting`, where a call has begun a long-running operation: JobMachine+Operation.swift.
@@ -23,9 +24,10 @@ package enum JobEvent: Equatable, Sendable {
     /// A mark is on disk, but the job never reached its worker.
     case neverArrived
     case due
-    case expired
+    /// `total`: what its method's attempts may take together; `blocked`: why it could not start.
+    case expired(totalMilliseconds: Int64?, blocked: String?)
     case cancel
-    case retry
+    case retry(totalMilliseconds: Int64?)
     case resolve(succeeded: Bool)
     /// The attempt ended well, and what it began is followed; nil: its response is no operation.
     case operationBegan(AttemptReport, OperationReading?, random: UInt64)
@@ -81,9 +83,10 @@ extension Job {
             try endAttempt(report, rule: rule, policy: policy, random: random, now: now)
         case .neverArrived: try undoDispatch()
         case .due: try becomeDue()
-        case .expired: try expire(now: now)
+        case .expired(let total, let blocked):
+            try expire(total: total, blocked: blocked, now: now)
         case .cancel: try cancel(now: now)
-        case .retry: try retry()
+        case .retry(let total): try retry(total: total, now: now)
         case .resolve(let succeeded): try resolve(succeeded: succeeded, now: now)
         case .operationBegan(let report, let reading, let random):
             try beginOperation(report, reading, random: random, now: now)
@@ -103,13 +106,6 @@ extension Job {
     /// a retry by hand are forgiven.
     package var countedAttempts: Int32 {
         progress.attemptCount - progress.forgivenAttempts - progress.crashes
-    }
-
-    package func isOverdue(at wallMilliseconds: Int64) -> Bool {
-        guard let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted else {
-            return false
-        }
-        return expiry <= wallMilliseconds
     }
 
     // MARK: attempts
@@ -173,7 +169,7 @@ extension Job {
         case .queued:
             progress.state = .queued
         case .scheduled(let asked):
-            schedule(after: asked, policy: policy, random: random, now: now)
+            schedule(report, after: asked, policy: policy, random: random, now: now)
         case .cancelled:
             end(.cancelled, error: report.error, now: now)
         case .unknown:
@@ -192,20 +188,25 @@ extension Job {
         case .fail:
             end(.failed, error: report.error, now: now)
         case .retry where countedAttempts < order.maxAttempts:
-            schedule(after: nil, policy: policy, random: random, now: now)
+            schedule(report, after: nil, policy: policy, random: random, now: now)
         case .retry:
             end(.failed, error: report.error, now: now)
         }
     }
 
     private mutating func schedule(
-        after asked: Int64?, policy: RetryPolicy, random: UInt64, now: Moment
+        _ report: AttemptReport, after asked: Int64?, policy: RetryPolicy, random: UInt64,
+        now: Moment
     ) {
         let wait =
             asked
             ?? policy.backOffMilliseconds(made: max(1, countedAttempts), random: random)
+        let time = now.wall(afterMilliseconds: wait)
+        guard !isOverdue(at: time) else {
+            return expireEarly(report, total: policy.totalMilliseconds, now: now)
+        }
         progress.state = .scheduled
-        progress.notBeforeMilliseconds = now.wall(afterMilliseconds: wait)
+        progress.notBeforeMilliseconds = time
     }
 
     mutating func closeAttempt(_ report: AttemptReport, now: Moment) {
@@ -245,18 +246,6 @@ extension Job {
         progress.notBeforeMilliseconds = nil
     }
 
-    private mutating func expire(now: Moment) throws(IllegalEvent) {
-        switch progress.state {
-        case .queued, .scheduled:
-            let error = JobError(
-                code: StatusCode.deadlineExceeded,
-                message: "it expired before an attempt could start", fromTarget: false)
-            end(.expired, error: error, now: now)
-        case .running, .waiting, .unknown, .succeeded, .failed, .cancelled, .expired:
-            throw IllegalEvent(reason: "only a job that has not started expires")
-        }
-    }
-
     private mutating func cancel(now: Moment) throws(IllegalEvent) {
         switch progress.state {
         case .queued, .scheduled:
@@ -274,7 +263,7 @@ extension Job {
         }
     }
 
-    private mutating func retry() throws(IllegalEvent) {
+    private mutating func retry(total: Int64?, now: Moment) throws(IllegalEvent) {
         switch progress.state {
         case .cancelled where owesCancel:
             // another call while the first one's operation still runs is what nobody wants
@@ -289,7 +278,7 @@ extension Job {
         progress.endedAtMilliseconds = nil
         // a whole new budget of attempts; numbers and history go on
         progress.forgivenAttempts = progress.attemptCount - progress.crashes
-        progress.isExpiryLifted = true
+        renewExpiry(total: total, now: now)
         progress.operationName = nil
         progress.checkpoint = []
     }

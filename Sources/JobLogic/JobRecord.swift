@@ -192,9 +192,12 @@ package struct JobFlags: OptionSet, Sendable, Equatable {
     /// descriptors say later.
     package static let clientStreams = JobFlags(rawValue: 1 << 2)
     package static let serverStreams = JobFlags(rawValue: 1 << 3)
+    /// Nobody said when it expires: it does when its method's attempts have had their total time.
+    package static let totalTime = JobFlags(rawValue: 1 << 4)
 }
 
-/// What was asked. Never changes after submission, so all who hold the job share it: copying its
+/// What was asked. Changes after submission only where a retry by hand moves when it expires, and
+/// then as a whole, so all who hold the job share it: copying its
 /// parts with every step of a job cost a third of the queue's time.
 package final class JobOrder: Equatable, Sendable {
     package let id: JobID
@@ -312,8 +315,8 @@ package struct JobProgress: Equatable, Sendable {
     package var crashes: Int32
     /// Attempts before the last retry by hand: they no longer count against `maxAttempts`.
     package var forgivenAttempts: Int32
-    /// A retry by hand lifts `expiresAt`: who asks for another attempt wants it now.
-    package var isExpiryLifted: Bool
+    /// A retry by hand has given the order another `expiresAt`, or none.
+    package var isExpiryMoved: Bool
     package var mark: DispatchMark?
     package var attempts: [AttemptRecord]
     package var error: JobError?
@@ -323,7 +326,7 @@ package struct JobProgress: Equatable, Sendable {
     package init(
         state: JobState, notBeforeMilliseconds: Int64? = nil, startedAtMilliseconds: Int64? = nil,
         endedAtMilliseconds: Int64? = nil, attemptCount: Int32 = 0, crashes: Int32 = 0,
-        forgivenAttempts: Int32 = 0, isExpiryLifted: Bool = false,
+        forgivenAttempts: Int32 = 0, isExpiryMoved: Bool = false,
         mark: DispatchMark? = nil, attempts: [AttemptRecord] = [], error: JobError? = nil,
         operationName: String? = nil, checkpoint: [UInt8] = []
     ) {
@@ -334,7 +337,7 @@ package struct JobProgress: Equatable, Sendable {
         self.attemptCount = attemptCount
         self.crashes = crashes
         self.forgivenAttempts = forgivenAttempts
-        self.isExpiryLifted = isExpiryLifted
+        self.isExpiryMoved = isExpiryMoved
         self.mark = mark
         self.attempts = attempts
         self.error = error

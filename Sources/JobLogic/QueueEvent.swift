@@ -40,8 +40,7 @@ package enum QueueEvent: Sendable {
     case promoted([QueuedJob], nextDueMilliseconds: Int64?)
     /// Without their requests, which nobody needs any more.
     case overdue([Job], nextExpiryMilliseconds: Int64?)
-    /// Waiting jobs whose operation is to be asked for, and when the next one is due.
-    case pollsDue([Job], nextPollMilliseconds: Int64?)
+    case operationsFound(OperationFinds)
     // workers
     case workersKnown([KnownWorker])
     case workerGone(WorkerIdentity)
@@ -188,7 +187,7 @@ package enum QueueEffect {
     case load(JobKey)
     case promote(limit: Int, byteLimit: Int)
     case findOverdue(limit: Int)
-    case findDuePolls(limit: Int)
+    case findOperations(OperationSearch)
     // workers
     case send(WorkerIdentity, [Dispatch])
     case acknowledge(WorkerIdentity, [Lease])

@@ -9,6 +9,7 @@ extension QueueLogic {
             for lease in worker.leases.keys { check(lease, of: worker) }
         }
         for lane in lanes.lanes { checkCounts(of: lane) }
+        checkPolls()
         precondition(counts.open >= 0, "fewer than no open jobs")
     }
 
@@ -53,6 +54,21 @@ extension QueueLogic {
         precondition(
             lane.unmarkedRunning == unmarked,
             "a lane counts \(lane.unmarkedRunning) safe calls, not \(unmarked)")
+    }
+
+    /// A poll is its job's one poll, a direct call, and counted in its lane.
+    private func checkPolls() {
+        for (token, poll) in polls {
+            precondition(
+                pollOfJob[poll.job.order.id.key] == token, "a poll that its job does not know")
+            precondition(directOfToken[token] != nil, "a poll without its call")
+        }
+        precondition(polls.count == pollOfJob.count, "a job's poll is none")
+        for agenda in agendas {
+            let count = polls.values.count { $0.job.order.lane == agenda.lane }
+            precondition(agenda.underWay == count, "a lane counts \(agenda.underWay) polls")
+            precondition(count <= QueueLogic.pollsPerTarget, "a lane has too many polls")
+        }
     }
 
     private func check(_ lease: Lease, of worker: QueueWorker) {

@@ -82,7 +82,7 @@ extension QueueLogic {
         guard action != .purge else { return refusePurge(job, token) }
         var copy = job.job
         do throws(IllegalEvent) {
-            try copy.handle(QueueLogic.event(of: action), now: now)
+            try copy.handle(event(of: action, job), now: now)
         } catch {
             effects.append(.refused(token, Refusal(.impossible, "not possible: \(error.reason)")))
             return
@@ -104,12 +104,13 @@ extension QueueLogic {
                         + job.job.progress.state.name)))
     }
 
-    private static func event(of action: JobAction) -> JobEvent {
-        switch action {
+    private func event(of action: JobAction, _ job: LiveJob) -> JobEvent {
+        let total = policy(of: job.job.order)?.jobRetry.totalMilliseconds
+        return switch action {
         case .cancel: .cancel
-        case .retry: .retry
+        case .retry: .retry(totalMilliseconds: total)
         case .resolve(let succeeded): .resolve(succeeded: succeeded)
-        case .purge: .expired
+        case .purge: .expired(totalMilliseconds: nil, blocked: nil)
         }
     }
 
@@ -131,7 +132,7 @@ extension QueueLogic {
             return
         }
         do throws(IllegalEvent) {
-            try job.job.handle(QueueLogic.event(of: action), now: now)
+            try job.job.handle(event(of: action, job), now: now)
         } catch {
             if job.diskState == .queued { settlePlace(job) }
             effects.append(.refused(token, Refusal(.impossible, "not possible: \(error.reason)")))

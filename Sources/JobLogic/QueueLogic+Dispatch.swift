@@ -54,7 +54,7 @@ extension QueueLogic {
         let job = takeFirst(of: lane)
         let key = job.key
         if job.job.isOverdue(at: now.wallMilliseconds) {
-            change(job, .expired)
+            expire(job)
             return settle(job)
         }
         let isMarked = !job.job.order.safety.isSafe

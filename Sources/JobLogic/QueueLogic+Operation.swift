@@ -22,11 +22,7 @@ struct Poll {
 }
 
 extension QueueLogic {
-    /// Polls at once: more would be no help to anybody.
-    static var pollsMax: Int { 256 }
     static var pollTimeoutMilliseconds: Int64 { 60_000 }
-    /// How often jobs are looked for whose method went away with a change of the settings.
-    static var idlePollMilliseconds: Int64 { 60_000 }
 
     /// How the operation is followed that the end of a call has begun; nil: none is awaited.
     func operation(begunBy outcome: Outcome, _ job: LiveJob) -> OperationRules? {
@@ -37,29 +33,8 @@ extension QueueLogic {
 
     // MARK: due
 
-    var mayPoll: Bool {
-        !isFindingPolls && trouble == nil && recovery.isOver && !isDraining
-            && !configuration.isSafeMode && polls.count < QueueLogic.pollsMax
-    }
-
-    mutating func tickPolls() {
-        guard mayPoll, let due = nextPollMilliseconds, due <= now.wallMilliseconds else { return }
-        isFindingPolls = true
-        effects.append(.findDuePolls(limit: QueueLogic.pollsMax + polls.count))
-    }
-
-    mutating func startPolls(_ jobs: [Job], next: Int64?) {
-        isFindingPolls = false
-        nextPollMilliseconds = next
-        // what cannot be asked for must not be all that is ever found
-        let isCrowded = jobs.count >= QueueLogic.pollsMax
-        for job in jobs where live[job.order.id.key] == nil && pollOfJob[job.order.id.key] == nil {
-            if !start(job) { putOff(job, onDisk: isCrowded) }
-        }
-    }
-
     /// - Returns: false where its method is not known now: it waits until it is.
-    private mutating func start(_ job: Job) -> Bool {
+    mutating func start(_ job: Job) -> Bool {
         let rules = policy(of: job.order)?.operation
         if let end = endUnasked(job, rules) {
             settlePoll(job, end)
@@ -73,23 +48,30 @@ extension QueueLogic {
         nextPollToken += 1
         polls[token] = Poll(job: job, rules: rules)
         pollOfJob[job.order.id.key] = token
-        call(order(method, rules, name, target, job.order.priority), token)
+        changeAgenda(of: job.order.lane) { $0.underWay += 1 }
+        let (request, metadata) = rules.ask(name, method)
+        call(
+            DirectOrder(
+                target: target, method: method, priority: job.order.priority, metadata: metadata,
+                request: request,
+                deadlineMonotonicNanoseconds: now.monotonic(
+                    afterMilliseconds: pollMilliseconds(job, rules)),
+                maxAttempts: RetryPolicy.unlimited, policy: rules.pollPolicy), token)
         return true
     }
 
-    private mutating func putOff(_ job: Job, onDisk: Bool) {
-        let time = now.wall(afterMilliseconds: QueueLogic.idlePollMilliseconds)
-        nextPollMilliseconds = min(nextPollMilliseconds ?? .max, time)
-        if onDisk { settlePoll(job, .operationPutOff(untilMilliseconds: time)) }
+    /// A poll has no use after the end of its operation's time.
+    private func pollMilliseconds(_ job: Job, _ rules: OperationRules) -> Int64 {
+        guard !job.owesCancel else { return QueueLogic.pollTimeoutMilliseconds }
+        let age = now.wallMilliseconds - job.progress.operationStartMilliseconds
+        return min(QueueLogic.pollTimeoutMilliseconds, max(1, rules.timeoutMilliseconds - age))
     }
 
     /// What has come to its end without another call.
     private func endUnasked(_ job: Job, _ rules: OperationRules?) -> JobEvent? {
         guard job.owesCancel else {
-            guard let rules,
-                now.wallMilliseconds - job.operationStartMilliseconds >= rules.timeoutMilliseconds
-            else { return nil }
-            return .operationLost(QueueLogic.overtime(job))
+            guard let rules, job.hasLasted(rules.timeoutMilliseconds, at: now) else { return nil }
+            return .operationLost(.overtime(job))
         }
         // the target does not ask for it, or not any more
         if let rules, rules.cancelMethod == nil {
@@ -100,28 +82,6 @@ extension QueueLogic {
             ? nil : .operationCancelEnded(failure: "no answer came for a day")
     }
 
-    private static func overtime(_ job: Job) -> JobError {
-        JobError(
-            code: StatusCode.deadlineExceeded,
-            message: "the operation \(job.progress.operationName ?? "") did not end within its"
-                + " operation_timeout; it may still go on: ask the target how it ends, and give it"
-                + " a longer operation_timeout if it needs one",
-            fromTarget: false)
-    }
-
-    private func order(
-        _ method: String, _ rules: OperationRules, _ name: String, _ target: Int,
-        _ priority: Int32
-    ) -> DirectOrder {
-        let (request, metadata) = rules.ask(name, method)
-        return DirectOrder(
-            target: target, method: method, priority: priority, metadata: metadata,
-            request: request,
-            deadlineMonotonicNanoseconds: now.monotonic(
-                afterMilliseconds: QueueLogic.pollTimeoutMilliseconds),
-            maxAttempts: RetryPolicy.unlimited, policy: rules.pollPolicy)
-    }
-
     // MARK: ends
 
     /// Where the ends of direct calls go: to a caller, or to the job whose operation was asked for.
@@ -130,7 +90,7 @@ extension QueueLogic {
             effects.append(.callEnded(token, end))
             return
         }
-        guard let poll = polls.removeValue(forKey: token) else { return }
+        guard let poll = endPoll(token) else { return }
         let key = poll.job.order.id.key
         pollOfJob[key] = nil
         // meanwhile somebody has changed it
@@ -139,6 +99,12 @@ extension QueueLogic {
         settlePoll(
             poll.job,
             poll.job.owesCancel ? event(ofCancel: end) : event(of: end, poll.job, poll.rules))
+    }
+
+    private mutating func endPoll(_ token: Token) -> Poll? {
+        guard let poll = polls.removeValue(forKey: token) else { return nil }
+        changeAgenda(of: poll.job.order.lane) { $0.underWay -= 1 }
+        return poll
     }
 
     private mutating func event(ofCancel end: CallEnd) -> JobEvent {
@@ -171,7 +137,7 @@ extension QueueLogic {
                 statusDetails: end.statusDetails, fromTarget: end.fromTarget))
     }
 
-    private mutating func settlePoll(_ job: Job, _ event: JobEvent) {
+    mutating func settlePoll(_ job: Job, _ event: JobEvent) {
         let live = LiveJob(
             job: job, requests: nil, policy: policy(of: job.order), diskState: job.progress.state,
             phase: .committing)
@@ -195,10 +161,31 @@ extension QueueLogic {
 
     /// The job changes: the end of what is asked about its operation now is not waited for.
     mutating func forgetPoll(of job: LiveJob) {
-        guard let token = pollOfJob.removeValue(forKey: job.key) else { return }
-        polls[token] = nil
+        forgetPoll(of: job.key, isCancel: job.diskState != .waiting)
+    }
+
+    mutating func forgetPoll(of key: JobKey, isCancel: Bool) {
+        guard let token = pollOfJob.removeValue(forKey: key) else { return }
+        _ = endPoll(token)
         // a cancel may still be made
-        if job.diskState == .waiting { abandon(token) }
+        if !isCancel { abandon(token) }
+    }
+}
+
+extension Job {
+    func hasLasted(_ milliseconds: Int64, at now: Moment) -> Bool {
+        now.wallMilliseconds - progress.operationStartMilliseconds >= milliseconds
+    }
+}
+
+extension JobError {
+    static func overtime(_ job: Job) -> JobError {
+        JobError(
+            code: StatusCode.deadlineExceeded,
+            message: "the operation \(job.progress.operationName ?? "") did not end within its"
+                + " operation_timeout; it may still go on: ask the target how it ends, and give it"
+                + " a longer operation_timeout if it needs one",
+            fromTarget: false)
     }
 }
 

@@ -143,13 +143,11 @@ extension QueueLogic {
         case .queued: break
         // a poll, or a cancel of its operation
         case .waiting, .cancelled:
-            if let due = progress.notBeforeMilliseconds {
-                nextPollMilliseconds = min(nextPollMilliseconds ?? .max, due)
-            }
+            noteOperation(progress, order.lane)
             return
         case .running, .unknown, .succeeded, .failed, .expired: return
         }
-        if let expiry = order.expiresAtMilliseconds, !progress.isExpiryLifted {
+        if let expiry = order.expiresAtMilliseconds {
             nextExpiryMilliseconds = min(nextExpiryMilliseconds ?? .max, expiry)
         }
     }

@@ -7,7 +7,7 @@ extension QueueLogic {
 
     mutating func tick() {
         tickDirect()
-        tickPolls()
+        tickOperations()
         if mayPromote, let due = nextDueMilliseconds, due <= now.wallMilliseconds {
             isPromoting = true
             effects.append(
@@ -77,9 +77,29 @@ extension QueueLogic {
                 job: overdue, requests: nil, policy: nil,
                 diskState: overdue.progress.state, phase: .committing)
         }
-        change(job, .expired)
+        expire(job, blocked: obstacle(to: order))
         settle(job)
         return true
+    }
+
+    mutating func expire(_ job: LiveJob, blocked: String? = nil) {
+        let policy = policy(of: job.job.order)
+        change(
+            job,
+            .expired(totalMilliseconds: policy?.jobRetry.totalMilliseconds, blocked: blocked))
+    }
+
+    /// Why no attempt of it could start just now; nil: it only waited its turn.
+    private func obstacle(to order: JobOrder) -> String? {
+        guard let lane = lanes[order.lane], let target = lane.target else {
+            return "target `\(order.target)` was not in the settings"
+        }
+        if lane.isPaused { return "target `\(lane.name)` was paused" }
+        if policy(of: order) == nil {
+            return "target `\(lane.name)` did not offer the method as it was asked for"
+        }
+        if configuration.isSafeMode { return "the queue was in safe mode" }
+        return workers.isReady(target: target) ? nil : "target `\(lane.name)` was down"
     }
 
     mutating func wantWindows() {
@@ -117,7 +137,7 @@ extension QueueLogic {
     package var nextWake: (wallMilliseconds: Int64?, monotonicNanoseconds: UInt64?) {
         var wall: Int64?
         if mayPromote { wall = nextDueMilliseconds }
-        if mayPoll, let due = nextPollMilliseconds { wall = min(wall ?? .max, due) }
+        if let due = nextOperationMilliseconds { wall = min(wall ?? .max, due) }
         if mayExpire, let expiry = nextExpiryMilliseconds {
             wall = min(wall ?? .max, expiry)
         }

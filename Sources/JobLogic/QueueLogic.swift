@@ -162,8 +162,7 @@ package struct QueueLogic: ~Copyable {
     var polls: [Token: Poll] = [:]
     var pollOfJob: [JobKey: Token] = [:]
     var nextPollToken: Token = 1
-    var isFindingPolls = false
-    package internal(set) var nextPollMilliseconds: Int64?
+    var agendas: [OperationAgenda] = []
 
     // the store
     var pending: [PendingChange] = []
@@ -209,7 +208,8 @@ package struct QueueLogic: ~Copyable {
         // what is due or overdue since before the start is looked for at once
         nextDueMilliseconds = 0
         nextExpiryMilliseconds = 0
-        nextPollMilliseconds = 0
+        agendas = self.lanes.lanes.map { OperationAgenda(lane: $0.id, target: $0.target) }
+        learnOperationTimeouts()
     }
 
     package mutating func handle(_ event: QueueEvent, now: Moment) -> [QueueEffect] {
@@ -256,7 +256,7 @@ package struct QueueLogic: ~Copyable {
         case .loadFailed(let key): failLoad(key)
         case .promoted(let jobs, let next): finishPromotion(jobs, next: next)
         case .overdue(let jobs, let next): finishExpiry(jobs, next: next)
-        case .pollsDue(let jobs, let next): startPolls(jobs, next: next)
+        case .operationsFound(let finds): finishSearch(finds)
         case .workersKnown(let known): learn(known)
         case .workerGone(let identity): loseWorker(identity, died: true)
         case .hello(let identity, let pid, let places, let holding):
@@ -286,6 +286,7 @@ package struct QueueLogic: ~Copyable {
             "a target's place in the settings is its name in leases and lanes")
         let before = configuration.targets
         configuration.targets = policies
+        learnOperationTimeouts()
         for (target, policy) in policies.enumerated() {
             let isMore = policy.methods.keys.contains { before[target].methods[$0] == nil }
             if isMore, let lane = lanes.id(ofTarget: target) { readAgain(lane) }

@@ -11,6 +11,18 @@ package enum StatusCode {
     package static let aborted: Int32 = 10
     package static let `internal`: Int32 = 13
     package static let unavailable: Int32 = 14
+
+    private static let names = [
+        "ok", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found",
+        "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+        "aborted", "out_of_range", "unimplemented", "internal", "unavailable", "data_loss",
+        "unauthenticated",
+    ]
+
+    /// As people read it, with the Connect protocol's names.
+    static func name(of code: Int32) -> String {
+        names.indices.contains(Int(code)) ? names[Int(code)] : "code \(code)"
+    }
 }
 
 package struct RetryPolicy: Equatable, Sendable {

@@ -77,12 +77,18 @@ package protocol JobStore: AnyObject {
     /// When the next of them expires, if one does.
     func nextExpiryMilliseconds() throws(StoreError) -> Int64?
 
-    /// Jobs `waiting` whose next poll is due, and `cancelled` ones whose operation is to be told so
-    /// (`Job.owesCancel`), oldest first. Changes nothing.
-    func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job]
+    /// The lane's jobs `waiting` whose next poll is due, and `cancelled` ones whose operation is to
+    /// be told so (`Job.owesCancel`), oldest first. Changes nothing.
+    func duePolls(lane: LaneID, nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job]
 
     /// When the next of them is due after this time, if one is.
-    func nextPollMilliseconds(after: Int64) throws(StoreError) -> Int64?
+    func nextPollMilliseconds(lane: LaneID, after: Int64) throws(StoreError) -> Int64?
+
+    /// The lane's jobs `waiting` whose operation began at this time or before, oldest first.
+    func operations(lane: LaneID, begunBy: Int64, limit: Int) throws(StoreError) -> [Job]
+
+    /// When the first of them began, if there is one.
+    func firstOperationMilliseconds(lane: LaneID) throws(StoreError) -> Int64?
 
     /// Every job in state `running` on disk, that is, with a dispatch mark, after `key`.
     func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job]

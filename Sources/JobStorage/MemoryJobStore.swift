@@ -91,8 +91,9 @@ package final class MemoryJobStore: JobStore {
             return .conflict
         }
         kept.job.progress = update.progress.asKept
-        if update.progress.isExpiryLifted {
-            kept.job.order = kept.job.order.with(expiresAtMilliseconds: .some(nil))
+        if update.progress.isExpiryMoved {
+            kept.job.order = kept.job.order.with(
+                expiresAtMilliseconds: .some(update.order?.expiresAtMilliseconds))
         }
         if let responses = update.responses { kept.responses = responses }
         next.jobs[update.key] = kept
@@ -205,21 +206,46 @@ package final class MemoryJobStore: JobStore {
         expiring().first?.job.order.expiresAtMilliseconds
     }
 
-    private func polled() -> [Kept] {
+    private func polled(_ lane: LaneID) -> [Kept] {
         sorted(
             by: {
                 Timed(milliseconds: $0.progress.notBeforeMilliseconds ?? 0, key: $0.order.id.key)
-            }, where: { $0.progress.state == .waiting || $0.owesCancel })
+            },
+            where: { $0.order.lane == lane && ($0.progress.state == .waiting || $0.owesCancel) })
     }
 
-    package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        polled().map(\.job).filter {
+    private func begun(_ lane: LaneID) -> [Kept] {
+        sorted(
+            by: {
+                Timed(
+                    milliseconds: $0.progress.operationStartMilliseconds, key: $0.order.id.key)
+            }, where: { $0.order.lane == lane && $0.progress.state == .waiting })
+    }
+
+    package func duePolls(
+        lane: LaneID, nowMilliseconds: Int64, limit: Int
+    ) throws(StoreError) -> [Job] {
+        polled(lane).map(\.job).filter {
             $0.progress.notBeforeMilliseconds.map { $0 <= nowMilliseconds } ?? false
         }.prefix(max(0, limit)).map { $0 }
     }
 
-    package func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
-        polled().lazy.compactMap(\.job.progress.notBeforeMilliseconds).first { $0 > time }
+    package func nextPollMilliseconds(
+        lane: LaneID, after time: Int64
+    ) throws(StoreError) -> Int64? {
+        polled(lane).lazy.compactMap(\.job.progress.notBeforeMilliseconds).first { $0 > time }
+    }
+
+    package func operations(
+        lane: LaneID, begunBy time: Int64, limit: Int
+    ) throws(StoreError) -> [Job] {
+        begun(lane).map(\.job)
+            .filter { $0.progress.operationStartMilliseconds <= time }
+            .prefix(max(0, limit)).map { $0 }
+    }
+
+    package func firstOperationMilliseconds(lane: LaneID) throws(StoreError) -> Int64? {
+        begun(lane).first?.job.progress.operationStartMilliseconds
     }
 
     package func marked(after key: JobKey?, limit: Int) throws(StoreError) -> [Job] {

@@ -4,10 +4,21 @@
 import JobLogic
 
 final class SQLiteAgenda {
-    enum Kind: Int64 {
-        case start = 0
-        case expiry = 1
-        case poll = 2
+    enum Kind {
+        case start
+        case expiry
+        case poll(lane: Int64)
+        case operation(lane: Int64)
+
+        /// On disk.
+        var column: Int64 {
+            switch self {
+            case .start: 0
+            case .expiry: 1
+            case .poll(let lane): 2 + lane << 8
+            case .operation(let lane): 3 + lane << 8
+            }
+        }
     }
 
     private let add: SQLiteStatement
@@ -35,12 +46,16 @@ final class SQLiteAgenda {
     /// What of a job decides where it stands.
     struct Place {
         var state: JobState
+        var lane: Int64
         var notBefore: Int64?
         var expiresAt: Int64?
+        /// When the operation began that a `waiting` job follows.
+        var began: Int64?
 
         var start: Int64? { state == .scheduled ? notBefore : nil }
         /// Of a cancelled job: when its operation is told next, if it still is to be.
         var poll: Int64? { state == .waiting || state == .cancelled ? notBefore : nil }
+        var operation: Int64? { state == .waiting ? began : nil }
         var expiry: Int64? { state == .queued || state == .scheduled ? expiresAt : nil }
         var trouble: Int64? { SQLiteAgenda.isTroubled(state) ? Int64(state.rawValue) : nil }
     }
@@ -55,12 +70,22 @@ final class SQLiteAgenda {
         if old?.expiry != new?.expiry {
             try change(key, .expiry, from: old?.expiry, to: new?.expiry)
         }
-        if old?.poll != new?.poll {
-            try change(key, .poll, from: old?.poll, to: new?.poll)
-        }
+        if let lane = (old ?? new)?.lane { try moveOperation(key, lane, from: old, to: new) }
         if old?.trouble == new?.trouble { return }
         if let state = old?.trouble { try run(removeTrouble, state, key.column) }
         if let state = new?.trouble { try run(addTrouble, state, key.column) }
+    }
+
+    /// A job's lane is its own for ever.
+    private func moveOperation(
+        _ key: JobKey, _ lane: Int64, from old: Place?, to new: Place?
+    ) throws(StoreError) {
+        if old?.poll != new?.poll {
+            try change(key, .poll(lane: lane), from: old?.poll, to: new?.poll)
+        }
+        if old?.operation != new?.operation {
+            try change(key, .operation(lane: lane), from: old?.operation, to: new?.operation)
+        }
     }
 
     private func change(
@@ -69,7 +94,7 @@ final class SQLiteAgenda {
         for (statement, time) in [(remove, old), (add, new)] {
             guard let time else { continue }
             statement.bind(3, key.column)
-            try run(statement, kind.rawValue, time)
+            try run(statement, kind.column, time)
         }
     }
 

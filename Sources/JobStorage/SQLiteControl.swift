@@ -15,7 +15,7 @@ struct SQLiteControl {
     let resume: SQLiteStatement
     let probe: SQLiteStatement
     let noteDeleted: SQLiteStatement
-    let liftExpiry: SQLiteStatement
+    let moveExpiry: SQLiteStatement
 
     init(_ connection: SQLiteConnection) throws(StoreError) {
         func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
@@ -27,9 +27,11 @@ struct SQLiteControl {
         head = try prepare(
             """
             SELECT \(SQLiteRows.state), lane, orderKey, uid, batch, \(SQLiteRows.notBefore),
-            expiresAt FROM \(SQLiteRows.jobTables) WHERE jobs.key = ?
+            expiresAt, progress.startedAt,
+            \(SQLiteRows.operationAttempts)
+            FROM \(SQLiteRows.jobTables) WHERE jobs.key = ?
             """)
-        liftExpiry = try prepare("UPDATE jobs SET expiresAt = NULL WHERE key = ?")
+        moveExpiry = try prepare("UPDATE jobs SET expiresAt = ? WHERE key = ?")
         delete = try prepare("DELETE FROM jobs WHERE key = ?")
         addKey = try prepare(
             """

@@ -1,5 +1,5 @@
 // Puts the rows of new jobs into their table, gathered. Such a row is never written again, but for
-// an expiry that a retry lifts.
+// an expiry that a retry moves.
 
 import JobLogic
 

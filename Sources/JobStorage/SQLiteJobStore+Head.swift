@@ -29,29 +29,39 @@ extension SQLiteJobStore {
             throw .corrupt("job \(key.rawValue) is in a state that is none")
         }
         let place = SQLiteAgenda.Place(
-            state: state, notBefore: row.optionalInteger(5), expiresAt: row.optionalInteger(6))
+            state: state, lane: row.integer(1), notBefore: row.optionalInteger(5),
+            expiresAt: row.optionalInteger(6),
+            began: state == .waiting ? try operationStart(from: row, key) : nil)
         return Head(
             place: place, lane: row.integer(1), orderKey: row.integer(2), uid: row.integer(3),
             batch: row.optionalText(4))
     }
 
+    private func operationStart(
+        from row: SQLiteStatement, _ key: JobKey
+    ) throws(StoreError) -> Int64 {
+        var progress = JobProgress(
+            state: .waiting, startedAtMilliseconds: row.optionalInteger(7))
+        do throws(FieldError) {
+            progress.attempts = try AttemptRecord.list(row.blob(8))
+        } catch {
+            throw .corrupt("the attempts of job \(key.rawValue) cannot be read")
+        }
+        return progress.operationStartMilliseconds
+    }
+
     /// The counters and the agenda after a change of state, or a delete.
     func move(
-        _ key: JobKey, _ head: Head, to state: JobState?, notBefore: Int64? = nil,
-        liftsExpiry: Bool = false
+        _ key: JobKey, _ head: Head, to place: SQLiteAgenda.Place?
     ) throws(StoreError) {
-        let place = state.map {
-            SQLiteAgenda.Place(
-                state: $0, notBefore: notBefore,
-                expiresAt: liftsExpiry ? nil : head.place.expiresAt)
-        }
         try agenda.move(key, from: head.place, to: place)
         counters.changes.add(
             -1, lane: head.lane, state: Int64(head.state.rawValue), batch: head.batch,
             uid: head.uid)
-        guard let state else { return }
+        guard let place else { return }
         counters.changes.add(
-            1, lane: head.lane, state: Int64(state.rawValue), batch: head.batch, uid: head.uid)
+            1, lane: head.lane, state: Int64(place.state.rawValue), batch: head.batch, uid: head.uid
+        )
     }
 }
 
@@ -60,7 +70,8 @@ extension SQLiteJobStore.Head {
     init(_ order: JobOrder, state: JobState) {
         self.init(
             place: SQLiteAgenda.Place(
-                state: state, notBefore: nil, expiresAt: order.expiresAtMilliseconds),
+                state: state, lane: Int64(order.lane.rawValue),
+                expiresAt: order.expiresAtMilliseconds),
             lane: Int64(order.lane.rawValue), orderKey: order.position.orderKey,
             uid: Int64(order.submitter.uid), batch: order.batch)
     }

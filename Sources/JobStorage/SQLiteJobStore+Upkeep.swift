@@ -29,7 +29,9 @@ extension SQLiteJobStore {
         }
         try progress.wake(key)
         try standing.enqueue(head.standing(key))
-        try move(key, head, to: .queued)
+        var place = head.place
+        place.state = .queued
+        try move(key, head, to: place)
         guard let job = try rows.job(key) else { throw .bug("a promoted job is gone") }
         return QueuedJob(job: job, requests: try rows.messages(of: key, kind: .request))
     }

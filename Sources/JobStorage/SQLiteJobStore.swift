@@ -125,8 +125,7 @@ package final class SQLiteJobStore: JobStore {
             try put(progress, responses: nil, key: order.id.key)
         }
         let place = SQLiteAgenda.Place(
-            state: progress.state, notBefore: progress.notBeforeMilliseconds,
-            expiresAt: order.expiresAtMilliseconds)
+            progress, lane: Int64(order.lane.rawValue), expiresAt: order.expiresAtMilliseconds)
         try agenda.move(order.id.key, from: nil, to: place)
         counters.changes.add(
             1, lane: Int64(order.lane.rawValue), state: Int64(progress.state.rawValue),
@@ -182,14 +181,17 @@ package final class SQLiteJobStore: JobStore {
         guard let head = try leave(update) else { return .conflict }
         if progress.state == .queued { try standing.enqueue(head.standing(update.key)) }
         try put(progress, responses: update.responses, key: update.key)
-        let lifts = progress.isExpiryLifted && head.place.expiresAt != nil
-        if lifts {
-            control.liftExpiry.bind(1, update.key.column)
-            try control.liftExpiry.run()
+        var expiry = head.place.expiresAt
+        if progress.isExpiryMoved { expiry = update.order?.expiresAtMilliseconds }
+        if expiry != head.place.expiresAt {
+            control.moveExpiry.bind(1, expiry)
+            control.moveExpiry.bind(2, update.key.column)
+            try control.moveExpiry.run()
         }
         try move(
-            update.key, head, to: progress.state, notBefore: progress.notBeforeMilliseconds,
-            liftsExpiry: lifts)
+            update.key, head,
+            to: SQLiteAgenda.Place(
+                progress, lane: head.lane, expiresAt: expiry))
         return .done
     }
 
@@ -262,11 +264,20 @@ package final class SQLiteJobStore: JobStore {
     }
 }
 
+extension SQLiteAgenda.Place {
+    init(_ progress: JobProgress, lane: Int64, expiresAt: Int64?) {
+        self.init(
+            state: progress.state, lane: lane, notBefore: progress.notBeforeMilliseconds,
+            expiresAt: expiresAt,
+            began: progress.state == .waiting ? progress.operationStartMilliseconds : nil)
+    }
+}
+
 extension JobProgress {
     /// Anything that the job's own row does not hold: every field but the state and its time. Asked
     /// of each new job, so not by comparing with an empty one, which cost 4 % of an insert.
     var hasHistory: Bool {
-        attemptCount != 0 || crashes != 0 || forgivenAttempts != 0 || isExpiryLifted
+        attemptCount != 0 || crashes != 0 || forgivenAttempts != 0 || isExpiryMoved
             || startedAtMilliseconds != nil || endedAtMilliseconds != nil || mark != nil
             || !attempts.isEmpty || error != nil || operationName != nil || !checkpoint.isEmpty
     }

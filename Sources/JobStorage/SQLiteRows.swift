@@ -32,6 +32,9 @@ final class SQLiteRows {
         CASE WHEN marks.attemptCount IS NOT NULL THEN NULL \
         WHEN progress.key IS NOT NULL THEN progress.notBefore ELSE jobs.notBefore END
         """
+    /// Tells when the operation of a `waiting` job began.
+    static let operationAttempts =
+        "CASE WHEN progress.state = \(JobState.waiting.rawValue) THEN progress.attempts END"
     static let requestColumn: Int32 = 32
 
     private static func columns(state: String) -> String {

@@ -71,7 +71,7 @@ final class SQLiteWriterReads {
     }
 
     func startingKeys(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [JobKey] {
-        dueKeys.bind(1, SQLiteAgenda.Kind.start.rawValue)
+        dueKeys.bind(1, SQLiteAgenda.Kind.start.column)
         dueKeys.bind(2, nowMilliseconds)
         dueKeys.bind(3, Int64(max(0, limit)))
         defer { dueKeys.reset() }
@@ -84,7 +84,7 @@ final class SQLiteWriterReads {
     func due(
         _ kind: SQLiteAgenda.Kind, nowMilliseconds: Int64, limit: Int
     ) throws(StoreError) -> [Job] {
-        dueJobs.bind(1, kind.rawValue)
+        dueJobs.bind(1, kind.column)
         dueJobs.bind(2, nowMilliseconds)
         dueJobs.bind(3, Int64(max(0, limit)))
         return try jobs(of: dueJobs)
@@ -92,7 +92,7 @@ final class SQLiteWriterReads {
 
     /// The next time of this kind, or the next after another.
     func next(_ kind: SQLiteAgenda.Kind, after time: Int64 = .min) throws(StoreError) -> Int64? {
-        nextTime.bind(1, kind.rawValue)
+        nextTime.bind(1, kind.column)
         nextTime.bind(2, time)
         return try first(of: nextTime)
     }
@@ -187,12 +187,27 @@ extension SQLiteJobStore {
         try reads.next(.start)
     }
 
-    package func duePolls(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {
-        try reads.due(.poll, nowMilliseconds: nowMilliseconds, limit: limit)
+    package func duePolls(
+        lane: LaneID, nowMilliseconds: Int64, limit: Int
+    ) throws(StoreError) -> [Job] {
+        try reads.due(
+            .poll(lane: Int64(lane.rawValue)), nowMilliseconds: nowMilliseconds, limit: limit)
     }
 
-    package func nextPollMilliseconds(after time: Int64) throws(StoreError) -> Int64? {
-        try reads.next(.poll, after: time)
+    package func nextPollMilliseconds(
+        lane: LaneID, after time: Int64
+    ) throws(StoreError) -> Int64? {
+        try reads.next(.poll(lane: Int64(lane.rawValue)), after: time)
+    }
+
+    package func operations(
+        lane: LaneID, begunBy time: Int64, limit: Int
+    ) throws(StoreError) -> [Job] {
+        try reads.due(.operation(lane: Int64(lane.rawValue)), nowMilliseconds: time, limit: limit)
+    }
+
+    package func firstOperationMilliseconds(lane: LaneID) throws(StoreError) -> Int64? {
+        try reads.next(.operation(lane: Int64(lane.rawValue)))
     }
 
     package func overdue(nowMilliseconds: Int64, limit: Int) throws(StoreError) -> [Job] {

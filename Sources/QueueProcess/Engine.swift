@@ -153,7 +153,7 @@ final class Engine {
         case .load(let key): load(key)
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .findOverdue(let limit): findOverdue(limit: limit)
-        case .findDuePolls(let limit): findDuePolls(limit: limit)
+        case .findOperations(let search): findOperations(search)
         case .send(let worker, let dispatches):
             FaultPoint.reach(.queueBeforeSend)
             deliver(worker, .jobs(withExtras(dispatches)))

@@ -155,9 +155,7 @@ struct JobJSON {
         if !job.progress.state.hasEnded {
             writer.time("notBefore", job.progress.notBeforeMilliseconds)
         }
-        if !job.progress.isExpiryLifted {
-            writer.time("expiresAt", job.order.expiresAtMilliseconds)
-        }
+        writer.time("expiresAt", job.order.expiresAtMilliseconds)
         writer.time("startedAt", job.progress.startedAtMilliseconds)
         writer.time("endedAt", job.progress.endedAtMilliseconds)
     }

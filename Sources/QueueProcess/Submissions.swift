@@ -53,6 +53,9 @@ extension Service {
     ) -> JobFlags {
         var flags = method.flags
         if wantsAllPages { flags.insert(.allPages) }
+        if options.expiresAtMilliseconds == nil, method.policy.jobRetry.totalMilliseconds != nil {
+            flags.insert(.totalTime)
+        }
         if options.awaitsOperation { flags.insert(.waitOperation) }
         return flags
     }

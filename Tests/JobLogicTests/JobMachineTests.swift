@@ -28,9 +28,9 @@ enum EventName: CaseIterable, Sendable {
                 policy: Sample.retry, random: 1)
         case .neverArrived: .neverArrived
         case .due: .due
-        case .expired: .expired
+        case .expired: .expired(totalMilliseconds: nil, blocked: nil)
         case .cancel: .cancel
-        case .retry: .retry
+        case .retry: .retry(totalMilliseconds: nil)
         case .resolveSucceeded: .resolve(succeeded: true)
         case .resolveFailed: .resolve(succeeded: false)
         case .began: .operationBegan(Self.well, Self.under, random: 1)
@@ -199,7 +199,7 @@ struct JobMachineTests {
             try attempt()
             #expect(job.progress.state == .failed)
             #expect(job.progress.error?.code == 14)
-            try job.handle(.retry, now: Sample.now)
+            try job.handle(EventName.retry.event, now: Sample.now)
             #expect(job.countedAttempts == 0)
             #expect(job.progress.error == nil)
         }
@@ -233,8 +233,8 @@ struct JobMachineTests {
         job.order = job.order.with(expiresAtMilliseconds: Sample.wall)
         #expect(job.isOverdue(at: Sample.wall))
         #expect(!job.isOverdue(at: Sample.wall - 1))
-        try job.handle(.expired, now: Sample.now)
-        try job.handle(.retry, now: Sample.now)
+        try job.handle(EventName.expired.event, now: Sample.now)
+        try job.handle(EventName.retry.event, now: Sample.now)
         #expect(!job.isOverdue(at: Sample.wall))
     }
 
@@ -243,7 +243,9 @@ struct JobMachineTests {
         var job = Sample.job(.cancelled)
         try job.handle(.operationCancelWanted, now: Sample.now)
         #expect(job.progress.notBeforeMilliseconds == Sample.wall)
-        #expect(throws: IllegalEvent.self) { try job.handle(.retry, now: Sample.now) }
+        #expect(throws: IllegalEvent.self) {
+            try job.handle(EventName.retry.event, now: Sample.now)
+        }
         try job.handle(end.event, now: Sample.now)
         #expect(job.progress.state == .cancelled)
         #expect(job.owesCancel == (end == .cancelPostponed))

@@ -72,7 +72,7 @@ struct Ledger {
         case .drained:
             drainedCount += 1
             if drainedCount > 1 { fault("drained twice") }
-        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findDuePolls, .send,
+        case .commitWanted, .fetch, .load, .promote, .findOverdue, .findOperations, .send,
             .acknowledge, .cancel, .replace, .settled, .observed, .window:
             break
         }
@@ -112,7 +112,7 @@ struct Ledger {
         }
         let name = token.map { $0 | Lease.directBit } ?? dispatch.lease.number
         starts[name, default: 0] += 1
-        guard dispatch.method == Sample.unsafeMethod, dispatch.target != QueueWorld.retryTarget
+        guard dispatch.method != Sample.safeMethod, dispatch.target != QueueWorld.retryTarget
         else { return }
         if starts[name, default: 0] > licences[name, default: 1] {
             fault("the unsafe call of \(name) was made \(starts[name, default: 0]) times")

@@ -5,10 +5,12 @@
 
 struct OperationBench: ~Copyable {
     /// An operation is one byte (0: under way, 1: done, 2: failed) and its name.
-    static func rules(cancels: Bool) -> OperationRules {
+    static func rules(
+        cancels: Bool, timeoutMilliseconds: Int64 = 600_000
+    ) -> OperationRules {
         OperationRules(
             pollMethod: "s.Ops/Get", cancelMethod: cancels ? "s.Ops/Cancel" : nil,
-            timeoutMilliseconds: 600_000,
+            timeoutMilliseconds: timeoutMilliseconds,
             pollPolicy: Sample.policy(.httpGet),
             read: { bytes, _ in
                 guard let state = bytes.first else { return nil }
@@ -45,7 +47,7 @@ struct OperationBench: ~Copyable {
         _ = handle(.hello(Sample.worker, pid: 100, places: 8, holding: []))
         _ = handle(.targets(Sample.worker, [(target: 0, isReady: true)]))
         _ = handle(.fetched(LaneID(rawValue: 1), [], reachedEnd: true))
-        _ = handle(.pollsDue([], nextPollMilliseconds: nil))
+        _ = find([])
     }
 
     static func target(cancels: Bool, knows: Bool = true) -> TargetPolicy {
@@ -102,8 +104,25 @@ struct OperationBench: ~Copyable {
     mutating func poll(_ job: Job) -> [Dispatch] {
         pass(25_000)
         _ = handle(.tick)
-        return handle(.pollsDue([job], nextPollMilliseconds: nil)).dispatches
+        return find([job]).dispatches
     }
+
+    /// What the store has found of the first lane.
+    mutating func find(
+        _ due: [Job], next: Int64? = nil, overdue: [Job] = [], firstBegin: Int64? = nil
+    ) -> [QueueEffect] {
+        var finds = OperationFinds(
+            OperationSearch(
+                lane: LaneID(rawValue: 1), pollLimit: QueueLogic.pollsPerTarget,
+                begunByMilliseconds: now.wallMilliseconds, overdueLimit: 256))
+        finds.due = due
+        finds.nextPollMilliseconds = next
+        finds.overdue = overdue
+        finds.firstBeginMilliseconds = firstBegin
+        return handle(.operationsFound(finds))
+    }
+
+    var nextPollMilliseconds: Int64? { logic.agendas[0].nextPollMilliseconds }
 
     mutating func answer(
         _ dispatch: Dispatch, code: Int32 = 0, message: String = "", _ response: [UInt8]
@@ -149,8 +168,11 @@ extension [QueueEffect] {
         count { if case .observed(.ended) = $0 { true } else { false } }
     }
 
-    var finds: Int {
-        count { if case .findDuePolls = $0 { true } else { false } }
+    /// Searches of the store for polls that are due.
+    var finds: Int { searches.count { $0.pollLimit > 0 } }
+
+    var searches: [OperationSearch] {
+        compactMap { if case .findOperations(let search) = $0 { search } else { nil } }
     }
 
     /// Calls that workers are told to give up.

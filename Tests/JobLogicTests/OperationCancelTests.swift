@@ -36,9 +36,9 @@ struct OperationCancelTests {
         #expect(after.acted == 1)
         #expect(after.settled == 1)
         // it is due now, and found where every poll is found
-        #expect(bench.logic.nextPollMilliseconds == bench.now.wallMilliseconds)
+        #expect(bench.nextPollMilliseconds == bench.now.wallMilliseconds)
         #expect(bench.handle(.tick).finds == 1)
-        let sent = bench.handle(.pollsDue([job], nextPollMilliseconds: nil)).dispatches
+        let sent = bench.find([job]).dispatches
         #expect(sent.map(\.method) == ["s.Ops/Cancel"])
         #expect(sent.map(\.requests) == [[Array("cancel op/1".utf8)]])
         #expect(sent.map(\.lease.isDirect) == [true])
@@ -85,7 +85,7 @@ struct OperationCancelTests {
         #expect(job.owesCancel)
         let due = job.progress.notBeforeMilliseconds ?? 0
         #expect(due > bench.now.wallMilliseconds)
-        #expect(bench.logic.nextPollMilliseconds == due)
+        #expect(bench.nextPollMilliseconds == due)
         #expect(bench.poll(job).map(\.method) == ["s.Ops/Cancel"])
     }
 

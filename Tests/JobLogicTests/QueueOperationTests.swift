@@ -77,7 +77,7 @@ struct QueueOperationTests {
         #expect(ended.progress.error?.code == StatusCode.deadlineExceeded)
     }
 
-    @Test(arguments: [3, QueueLogic.pollsMax])
+    @Test(arguments: [3, QueueLogic.pollsPerTarget])
     func `jobs of an unknown method stand in no other's way`(count: Int) {
         var bench = OperationBench()
         let (job, _) = bench.begin(OperationBench.operation(0))
@@ -89,10 +89,10 @@ struct QueueOperationTests {
             return Job(order: job.order.with(id: id), progress: job.progress)
         }
         // with so many found there may be more behind them
-        _ = bench.handle(.pollsDue(jobs, nextPollMilliseconds: bench.now.wallMilliseconds))
+        _ = bench.find(jobs, next: bench.now.wallMilliseconds)
         let later = bench.now.wallMilliseconds + QueueLogic.idlePollMilliseconds
         let changes = bench.commit().changes
-        guard count == QueueLogic.pollsMax else { return #expect(changes.isEmpty) }
+        guard count == QueueLogic.pollsPerTarget else { return #expect(changes.isEmpty) }
         #expect(changes.count == count)
         #expect(OperationBench.job(job.order, changes).progress.state == .waiting)
         #expect(OperationBench.job(job.order, changes).progress.notBeforeMilliseconds == later)

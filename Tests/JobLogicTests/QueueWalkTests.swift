@@ -20,16 +20,20 @@ struct QueueWalkTests {
     func `every walk keeps every promise`(block: UInt64) {
         guard variable("PRONG_WALK_SEED") == nil else { return }
         var starts = 0
+        var operationCalls: [String: Int] = [:]
         for seed in block * Self.walksPerBlock..<(block + 1) * Self.walksPerBlock {
             if variable("PRONG_WALKS") != nil { print("walk \(seed)") }
             let world = QueueWorld(seed: seed)
             world.walk()
             starts += world.ledger.startCount
+            operationCalls.merge(world.operationCalls, uniquingKeysWith: +)
             for violation in Set(world.ledger.violations.prefix(5)) {
                 Issue.record("seed \(seed): \(violation)")
             }
         }
         #expect(starts > 100, "walks that hardly make a call show nothing")
+        let polls = operationCalls["s.Ops/Get"] ?? 0
+        #expect(polls > 20, "walks that hardly follow an operation show nothing of it")
     }
 
     @Test(.enabled(if: variable("PRONG_WALK_SEED") != nil))

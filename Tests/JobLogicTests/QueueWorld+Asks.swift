@@ -13,7 +13,8 @@ extension QueueWorld {
     @discardableResult
     func submit(
         _ safety: Safety, target: Int = 0, priority: Int32 = 0, delay: Int64? = nil,
-        expires: Int64? = nil, key: String? = nil, bytes: Int = 10, maxAttempts: Int32 = 3
+        expires: Int64? = nil, key: String? = nil, bytes: Int = 10, maxAttempts: Int32 = 3,
+        awaitsOperation: Bool = false
     ) -> (id: JobID, token: Token) {
         let token = takeToken()
         let jobKey = keys.next(wallMilliseconds: now.wallMilliseconds, random: random.next())
@@ -21,14 +22,15 @@ extension QueueWorld {
             jobKey.rawValue, salt: random.next(), lane: Int32(target + 1), target: "t\(target)",
             safety: safety, priority: priority, submittedAt: now.wallMilliseconds,
             expiresAt: expires.map { now.wallMilliseconds + $0 }, maxAttempts: maxAttempts,
-            idempotencyKey: key)
+            idempotencyKey: key, awaitsOperation: awaitsOperation)
         ids.append(order.id)
         ledger.submitted(token, order.id)
         let submission = Submission(
             order: order, requests: [Array(repeating: 1, count: bytes)],
             fingerprint: key.map { _ in CallFingerprint(high: 1, low: 1) },
             notBeforeMilliseconds: delay.map { now.wallMilliseconds + $0 },
-            policy: Sample.policy(safety))
+            policy: awaitsOperation
+                ? QueueWorld.operationPolicies[target] : Sample.policy(safety))
         asked.append((token, submission))
         if !asksTogether { askAll() }
         return (order.id, token)
@@ -96,13 +98,15 @@ extension QueueWorld {
     }
 
     private func submitOne() {
+        let awaitsOperation = random.chance(20)
         submit(
-            randomSafety(), target: random.index(3), priority: Int32(random.index(3)) - 1,
+            awaitsOperation ? .unsafe : randomSafety(), target: random.index(3),
+            priority: Int32(random.index(3)) - 1,
             delay: random.chance(25) ? Int64(random.index(300)) : nil,
             expires: random.chance(25) ? Int64(random.index(400)) : nil,
             key: random.chance(15) ? "k\(random.index(6))" : nil,
             bytes: random.chance(10) ? 150 : random.index(40),
-            maxAttempts: Int32(1 + random.index(4)))
+            maxAttempts: Int32(1 + random.index(4)), awaitsOperation: awaitsOperation)
     }
 
     func callSomething() {

@@ -14,7 +14,7 @@ extension QueueWorld {
     }
 
     func checkMark(_ dispatch: Dispatch, _ worker: WorkerIdentity) {
-        guard !dispatch.lease.isDirect, dispatch.method == Sample.unsafeMethod else { return }
+        guard !dispatch.lease.isDirect, dispatch.method != Sample.safeMethod else { return }
         let progress = ((try? store.job(dispatch.lease.key)) ?? nil)?.progress
         let mark = DispatchMark(attempt: dispatch.lease.attempt, worker: worker)
         if progress?.state != .running || progress?.mark != mark {
@@ -92,6 +92,9 @@ extension QueueWorld {
 
     /// All is quiet and every job has ended: nothing may be left behind in memory.
     func checkNothingIsLeft() {
+        for job in stored where job.owesCancel {
+            ledger.fault("\(job.order.id.key)'s operation was never cancelled")
+        }
         for job in stored where !job.progress.state.hasEnded && job.progress.state != .unknown {
             ledger.fault("\(job.order.id.key) is stranded: \(job.progress.state)")
         }
@@ -109,6 +112,9 @@ extension QueueWorld {
         if logic.liveCount != 0 { ledger.fault("jobs are left in memory: \(logic.live.keys)") }
         if !logic.direct.isEmpty || !logic.directOfToken.isEmpty {
             ledger.fault("direct calls are left: \(logic.direct)")
+        }
+        if !logic.polls.isEmpty || !logic.pollOfJob.isEmpty {
+            ledger.fault("polls are left: \(logic.polls)")
         }
         if !logic.earlyOutcomes.isEmpty { ledger.fault("early outcomes are left") }
         if logic.recovery.adoptions != 0 { ledger.fault("adoptions are left") }

@@ -153,7 +153,9 @@ extension QueueWorld {
     private var isOver: Bool {
         isStoreQuiet && !ledger.hasOpenTokens
             && workers.allSatisfy { !$0.isAlive || $0.calls.isEmpty }
-            && stored.allSatisfy { $0.progress.state.hasEnded || $0.progress.state == .unknown }
+            && stored.allSatisfy { job in
+                (job.progress.state.hasEnded || job.progress.state == .unknown) && !job.owesCancel
+            }
     }
 
     /// As the queue's own timer does it: no sooner, no later.

@@ -65,7 +65,11 @@ extension QueueWorld {
     func readInbox(_ index: Int) {
         workers[index].read(random: &random, handBackPercent: handBackPercent)
         for dispatch in workers[index].started {
-            ledger.started(dispatch, token: token(of: dispatch))
+            if QueueWorld.isAboutOperation(dispatch) {
+                operationCalls[dispatch.method, default: 0] += 1
+            } else {
+                ledger.started(dispatch, token: token(of: dispatch))
+            }
         }
         workers[index].started = []
     }
@@ -92,7 +96,9 @@ extension QueueWorld {
 
     func endCall(_ index: Int, _ lease: Lease, _ outcome: Outcome) {
         guard let call = workers[index].calls[lease] else { return }
-        ledger.ended(call.dispatch, token: token(of: call.dispatch), outcome)
+        if !QueueWorld.isAboutOperation(call.dispatch) {
+            ledger.ended(call.dispatch, token: token(of: call.dispatch), outcome)
+        }
         workers[index].end(lease, outcome)
     }
 
@@ -101,7 +107,9 @@ extension QueueWorld {
             return Outcome(lease: lease, code: StatusCode.cancelled)
         }
         switch random.index(20) {
-        case 0..<11: return Outcome(lease: lease, code: StatusCode.ok, responses: [[7]])
+        case 0..<11:
+            let response = call.map { randomResponse($0.dispatch) } ?? [7]
+            return Outcome(lease: lease, code: StatusCode.ok, responses: [response])
         case 11, 12: return Outcome(lease: lease, code: StatusCode.unavailable)
         case 13: return Outcome(lease: lease, code: StatusCode.deadlineExceeded)
         case 14:
@@ -118,7 +126,10 @@ extension QueueWorld {
 
     /// A message of a direct call goes out, and maybe its caller takes one.
     func streamSomething(_ index: Int) {
-        let direct = workers[index].running.filter(\.isDirect)
+        let direct = workers[index].running.filter { lease in
+            guard let call = workers[index].calls[lease] else { return false }
+            return lease.isDirect && !QueueWorld.isAboutOperation(call.dispatch)
+        }
         if let lease = direct.randomElement(using: &random), workers[index].isLinked {
             workers[index].outbox.append(.streamed(workers[index].identity, lease, [1]))
         }

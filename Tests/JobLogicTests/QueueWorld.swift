@@ -14,7 +14,7 @@ final class QueueWorld {
         case load(JobKey)
         case promote(limit: Int, byteLimit: Int)
         case overdue(limit: Int)
-        case polls(limit: Int)
+        case operations(OperationSearch)
     }
 
     /// The target whose `on_unknown` is `retry`: its users allow repeats.
@@ -23,8 +23,8 @@ final class QueueWorld {
     static let limit = 3
 
     static let targets = [
-        Sample.target("t0"), Sample.target("t1", maxInFlight: limit),
-        Sample.target("t2", onUnknown: .retry),
+        target("t0", cancels: true), target("t1", maxInFlight: limit, cancels: false),
+        target("t2", onUnknown: .retry, cancels: true),
     ]
 
     var random: SeededRandom
@@ -53,6 +53,9 @@ final class QueueWorld {
     var trouble: StoreTrouble?
     var readFailurePercent = 0
     var handBackPercent = 3
+
+    /// Polls and cancels that workers made, by method.
+    var operationCalls: [String: Int] = [:]
 
     var keys = JobKeySequence(after: 0)
     var ids: [JobID] = []
@@ -124,14 +127,16 @@ final class QueueWorld {
         case .promote(let limit, let byteLimit):
             writer.append(.promote(limit: limit, byteLimit: byteLimit))
         case .findOverdue(let limit): writer.append(.overdue(limit: limit))
-        case .findDuePolls(let limit): writer.append(.polls(limit: limit))
+        case .findOperations(let search): writer.append(.operations(search))
         case .send(let worker, let dispatches):
             for dispatch in dispatches { checkMark(dispatch, worker) }
             send(.jobs(dispatches), to: worker)
         case .acknowledge(let worker, let leases): send(.committed(leases), to: worker)
         case .cancel(let worker, let leases): send(.cancel(leases), to: worker)
         case .replace(let identity): kill(identity)
-        case .settled(let settled): checkUnknown(settled.job)
+        case .settled(let settled):
+            checkUnknown(settled.job)
+            checkOvertime(settled.job)
         case .drained: checkDrained()
         case .accepted, .refused, .acted, .streamed, .window, .callEnded, .observed: break
         }
@@ -186,18 +191,33 @@ final class QueueWorld {
                     }))
         case .promote(let limit, let byteLimit): promote(limit: limit, byteLimit: byteLimit)
         case .overdue(let limit): findOverdue(limit: limit)
-        case .polls(let limit): findPolls(limit: limit)
+        case .operations(let search): findOperations(search)
         }
     }
 
-    private func findPolls(limit: Int) {
+    private func findOperations(_ search: OperationSearch) {
         let wall = now.wallMilliseconds
         if random.chance(readFailurePercent) {
-            return late.append(.pollsDue([], nextPollMilliseconds: wall))
+            return late.append(.operationsFound(.none(search, wall)))
         }
-        let jobs = (try? store.duePolls(nowMilliseconds: wall, limit: limit)) ?? []
-        let next = (try? store.nextPollMilliseconds(after: wall)) ?? nil
-        answers.append(.pollsDue(jobs, nextPollMilliseconds: next))
+        var finds = OperationFinds(search)
+        if let time = search.begunByMilliseconds {
+            finds.overdue =
+                (try? store.operations(
+                    lane: search.lane, begunBy: time, limit: search.overdueLimit)) ?? []
+            finds.firstBeginMilliseconds =
+                (try? store.firstOperationMilliseconds(lane: search.lane)) ?? nil
+        }
+        if search.pollLimit > 0 {
+            finds.due =
+                (try? store.duePolls(
+                    lane: search.lane, nowMilliseconds: wall, limit: search.pollLimit)) ?? []
+            finds.nextPollMilliseconds =
+                finds.due.count == search.pollLimit
+                ? wall
+                : (try? store.nextPollMilliseconds(lane: search.lane, after: wall)) ?? nil
+        }
+        answers.append(.operationsFound(finds))
     }
 
     private func promote(limit: Int, byteLimit: Int) {

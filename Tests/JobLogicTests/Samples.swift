@@ -19,7 +19,9 @@ enum Sample {
 
     static let safeMethod = "s.S/Safe"
     static let unsafeMethod = "s.S/Unsafe"
-    static let methods = [safeMethod, unsafeMethod]
+    /// Unsafe too, and its calls begin operations.
+    static let operationMethod = "s.S/Operate"
+    static let methods = [safeMethod, unsafeMethod, operationMethod]
 
     static func method(_ safety: Safety) -> String {
         safety.isSafe ? safeMethod : unsafeMethod
@@ -36,14 +38,17 @@ enum Sample {
     static func order(
         _ key: UInt64, salt: UInt64 = 5, lane: Int32 = 1, target: String = "t0",
         safety: Safety = .configured, priority: Int32 = 0, submittedAt: Int64 = wall,
-        expiresAt: Int64? = nil, maxAttempts: Int32 = 3, idempotencyKey: String? = nil
+        expiresAt: Int64? = nil, maxAttempts: Int32 = 3, idempotencyKey: String? = nil,
+        awaitsOperation: Bool = false
     ) -> JobOrder {
         JobOrder(
             id: JobID(key: JobKey(rawValue: key), salt: salt), lane: LaneID(rawValue: lane),
-            target: target, method: method(safety), priority: priority,
+            target: target, method: awaitsOperation ? operationMethod : method(safety),
+            priority: priority,
             submittedAtMilliseconds: submittedAt, expiresAtMilliseconds: expiresAt,
             submitter: Submitter(uid: 1, gid: 1, pid: 1), idempotencyKey: idempotencyKey,
-            maxAttempts: maxAttempts, safety: safety)
+            maxAttempts: maxAttempts, safety: safety,
+            flags: awaitsOperation ? .waitOperation : [])
     }
 
     /// A job in a state that it can have come to.

@@ -93,23 +93,25 @@ import Testing
     @Test(arguments: StoreKind.allCases)
     func `polls and cancels of operations are found when they are due`(kind: StoreKind) throws {
         let fixture = try StoreFixture(kind)
+        let lane = LaneID(rawValue: 1)
         let jobs = [
             Sample.job(1, state: .waiting, notBefore: 30),
             Sample.job(2, state: .waiting, notBefore: 10),
             Sample.job(3, state: .waiting, notBefore: 20),
             Sample.job(4, state: .cancelled), Sample.job(5, state: .scheduled, notBefore: 5),
             Sample.job(6, expiresAt: 5),
+            Sample.job(7, state: .waiting, notBefore: 1, lane: 2),
         ]
         _ = try fixture.store.commit(jobs.map { .insert(NewJob(job: $0, requests: [])) })
         func due(_ time: Int64, limit: Int = 9) throws -> [UInt64] {
-            try fixture.store.duePolls(nowMilliseconds: time, limit: limit)
+            try fixture.store.duePolls(lane: lane, nowMilliseconds: time, limit: limit)
                 .map(\.order.id.key.rawValue)
         }
         #expect(try due(9) == [])
         #expect(try due(30) == [2, 3, 1])
         #expect(try due(30, limit: 1) == [2])
-        #expect(try fixture.store.nextPollMilliseconds(after: 0) == 10)
-        #expect(try fixture.store.nextPollMilliseconds(after: 20) == 30)
+        #expect(try fixture.store.nextPollMilliseconds(lane: lane, after: 0) == 10)
+        #expect(try fixture.store.nextPollMilliseconds(lane: lane, after: 20) == 30)
         // its operation is still to be cancelled, and then it is
         var cancelled = jobs[1]
         cancelled.progress = JobProgress(state: .cancelled, notBeforeMilliseconds: 25)
@@ -119,7 +121,8 @@ import Testing
         }
         try commit(cancelled, from: .waiting)
         #expect(try due(30) == [3, 2, 1])
-        #expect(try fixture.store.duePolls(nowMilliseconds: 25, limit: 9).last == cancelled)
+        #expect(
+            try fixture.store.duePolls(lane: lane, nowMilliseconds: 25, limit: 9).last == cancelled)
         cancelled.progress.notBeforeMilliseconds = nil
         try commit(cancelled, from: .cancelled)
         #expect(try due(30) == [3, 1])
@@ -128,6 +131,50 @@ import Testing
         try commit(cancelled, from: .cancelled)
         #expect(try fixture.store.commit([.delete(cancelled.order.id.key)]) == [.done])
         #expect(try due(30) == [3, 1])
+        #expect(fixture.damage().isEmpty)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `operations are found by when they began, lane by lane`(kind: StoreKind) throws {
+        let fixture = try StoreFixture(kind)
+        func waiting(_ key: UInt64, began: Int64, lane: Int32 = 1) -> Job {
+            var job = Sample.job(key, state: .waiting, notBefore: 99, lane: lane)
+            job.progress.attemptCount = 1
+            job.progress.attempts = [
+                AttemptRecord(
+                    number: 1, slot: 0, generation: 1, pid: 1, startedAtMilliseconds: 3,
+                    endedAtMilliseconds: began, code: 0, message: "", peer: "")
+            ]
+            return job
+        }
+        let jobs = [
+            waiting(1, began: 30), waiting(2, began: 10), waiting(3, began: 20),
+            waiting(4, began: 5, lane: 2),
+        ]
+        _ = try fixture.store.commit(jobs.map { .insert(NewJob(job: $0, requests: [])) })
+        let lane = LaneID(rawValue: 1)
+        func begun(by time: Int64, limit: Int = 9) throws -> [UInt64] {
+            try fixture.store.operations(lane: lane, begunBy: time, limit: limit)
+                .map(\.order.id.key.rawValue)
+        }
+        #expect(try begun(by: 9) == [])
+        #expect(try begun(by: 20) == [2, 3])
+        #expect(try begun(by: 30, limit: 1) == [2])
+        #expect(try fixture.store.firstOperationMilliseconds(lane: lane) == 10)
+        // a poll moves nothing, an end takes it away
+        var polled = jobs[1].progress
+        polled.notBeforeMilliseconds = 120
+        var ended = jobs[2].progress
+        ended.state = .succeeded
+        ended.notBeforeMilliseconds = nil
+        for (key, progress) in [(UInt64(2), polled), (3, ended)] {
+            let update = JobUpdate(
+                key: JobKey(rawValue: key), from: .waiting, progress: progress)
+            #expect(try fixture.store.commit([.update(update)]) == [.done])
+        }
+        #expect(try begun(by: 30) == [2, 1])
+        #expect(
+            try fixture.store.firstOperationMilliseconds(lane: LaneID(rawValue: 2)) == 5)
         #expect(fixture.damage().isEmpty)
     }
 
@@ -143,12 +190,43 @@ import Testing
         _ = try fixture.store.commit([
             .update(JobUpdate(key: key, from: .queued, progress: JobProgress(state: .expired)))
         ])
-        let retried = JobProgress(state: .queued, isExpiryLifted: true)
+        let retried = JobProgress(state: .queued, isExpiryMoved: true)
         _ = try fixture.store.commit([
             .update(JobUpdate(key: key, from: .expired, progress: retried))
         ])
         #expect(try fixture.store.overdue(nowMilliseconds: 50, limit: 10).isEmpty)
         #expect(try fixture.store.nextExpiryMilliseconds() == nil)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `a job whose expiry was moved by a retry is overdue at its new one`(
+        kind: StoreKind
+    ) throws {
+        let fixture = try StoreFixture(kind)
+        let first = Sample.job(1, expiresAt: 40)
+        let key = first.order.id.key
+        let order = first.order.with(expiresAtMilliseconds: 70)
+        _ = try fixture.store.commit([.insert(NewJob(job: first, requests: []))])
+        func commit(_ progress: JobProgress, from state: JobState, _ order: JobOrder) throws {
+            let update = JobUpdate(key: key, from: state, progress: progress, order: order)
+            #expect(try fixture.store.commit([.update(update)]) == [.done])
+        }
+        try commit(JobProgress(state: .expired), from: .queued, first.order)
+        let retried = JobProgress(state: .queued, isExpiryMoved: true)
+        try commit(retried, from: .expired, order)
+        #expect(try fixture.store.job(key)?.order == order)
+        #expect(try fixture.store.overdue(nowMilliseconds: 69, limit: 10).isEmpty)
+        #expect(try fixture.store.nextExpiryMilliseconds() == 70)
+        #expect(fixture.damage().isEmpty)
+        // what the queue keeps in memory says so again and again
+        var waiting = retried
+        waiting.state = .scheduled
+        waiting.notBeforeMilliseconds = 60
+        try commit(waiting, from: .queued, order)
+        #expect(try fixture.store.nextExpiryMilliseconds() == 70)
+        try commit(JobProgress(state: .expired, isExpiryMoved: true), from: .scheduled, order)
+        #expect(try fixture.store.nextExpiryMilliseconds() == nil)
+        #expect(fixture.damage().isEmpty)
     }
 
     @Test(arguments: StoreKind.allCases)

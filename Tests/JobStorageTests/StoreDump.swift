@@ -71,8 +71,17 @@ private let contradictions = [
         """
         SELECT 0 AS kind, time, key FROM (\(states)) WHERE state = 1 UNION ALL
         SELECT 1, expiresAt, key FROM (\(states)) WHERE state IN (0, 1) AND expiresAt IS NOT NULL
-        UNION ALL SELECT 2, time, key FROM (\(states)) WHERE state IN (3, 12) AND time IS NOT NULL
-        """, "SELECT kind, time, key FROM agenda"),
+        UNION ALL SELECT 2 + 256 * lane, time, key FROM (\(states))
+        WHERE state IN (3, 12) AND time IS NOT NULL
+        """, "SELECT kind, time, key FROM agenda WHERE kind & 255 != 3"),
+    // when an operation began lies in a blob
+    difference(
+        "operations", "SELECT 3 + 256 * lane, key FROM (\(states)) WHERE state = 3",
+        "SELECT kind, key FROM agenda WHERE kind & 255 = 3"),
+    """
+    SELECT 'begun twice: ' || key FROM agenda WHERE kind & 255 = 3 GROUP BY key
+    HAVING count(*) > 1
+    """,
     difference(
         "troubled", "SELECT state, key FROM (\(states)) WHERE state IN (4, 11, 12, 13)",
         "SELECT state, key FROM troubled"),

@@ -8,7 +8,8 @@ FOLDER holds prongd and prong as built with fault points. First what a user sees
 cancels, time-outs, the polls themselves. Then kill -9 of the workers, the queue, all children and
 the whole of prongd at every step of such a job (kills.py): a call that is not safe to repeat
 reaches the server once, and the job ends as its operation ends, or is `unknown` if what was killed
-alone knew the operation's name. The last line is 'N passed, N failed'.
+alone knew the operation's name. Between the two: targets that are down, hang or are paused while
+jobs wait (sick.py). The last line is 'N passed, N failed'.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from google.api_core.gapic_v1 import routing_header  # noqa: E402
 from google.rpc import error_details_pb2  # noqa: E402
 from clusters import GKE, TRANSLATION, Clusters  # noqa: E402
 import kills  # noqa: E402
+import sick  # noqa: E402
 from support import Claims, Prongd, unpadded, until  # noqa: E402
 from targets import set_table  # noqa: E402
 
@@ -314,6 +316,8 @@ def main():
             claims.section("what a user sees", lambda: take(ordinary(programs, sets)))
             claims.section("a target that is gone", lambda: take(
                 kills.attempt("the target goes", lambda: gone(programs, sets))))
+            claims.section("targets that are sick", lambda: [
+                take(kills.attempt(name, group)) for name, group in sick.all_of(programs, sets)])
         claims.section("kills", lambda: take(kills.all_of(programs, sets, given.only)))
     return claims.close()
 
