@@ -49,10 +49,15 @@ struct Learning {
         }
     }
 
-    /// All targets of a bundle that have `reflection`, while prongd runs. Of one that does not
-    /// answer now, the bundle's knowledge stays as it is.
-    mutating func learnAgain(_ bundle: Bundle) {
-        for (one, answer) in zip(bundle.learned, fetch(bundle.learned.map(\.target))) {
+    /// Those of a bundle's targets with `reflection` that are named (nil: all), while prongd runs.
+    /// Of the others, and of one that does not answer now, the bundle's knowledge stays as it is.
+    mutating func learnAgain(_ bundle: Bundle, asking targets: Set<UInt32>?) {
+        func isAsked(_ one: Bundle.Learned) -> Bool {
+            targets?.contains(UInt32(one.target)) ?? true
+        }
+        for one in bundle.learned where !isAsked(one) { keep(one, of: bundle) }
+        let asked = bundle.learned.filter(isAsked)
+        for (one, answer) in zip(asked, fetch(asked.map(\.target))) {
             guard let reason = take(answer, of: one.target) else { continue }
             var one = one
             if one.state != .fresh { one.reason = reason }

@@ -7,8 +7,9 @@
 //          -> ask targets by reflection -> bundle -> memory file, sealed -> over the link -> exit 0
 //     any fault: one line each on standard error, exit with prongd's code
 //
-// While prongd runs it is forked again, with the bundle that is in force, to ask those targets that
-// could not be asked: then it reads no configuration, and only what they told is new.
+// While prongd runs it is forked again, with the bundle that is in force, to ask targets that could
+// not be asked or may be others by now: then it reads no configuration, and only what they told is
+// new.
 
 internal import Kernel
 package import Ops
@@ -23,7 +24,7 @@ package func runLoader(_ context: consuming ChildContext, configPath: String?) -
     do throws(LoadFailure) {
         let loaded =
             context.bundle >= 0
-            ? try loadAgain(try contents(of: context.bundle))
+            ? try loadAgain(try contents(of: context.bundle), asking: context.askedTargets)
             : try load(.here(configPath: configPath, makesDirectories: true))
         for notice in loaded.notices {
             context.log.write(notice.isWarning ? .warning : .notice, nil) { notice.text }

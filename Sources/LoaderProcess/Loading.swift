@@ -85,11 +85,13 @@ package func load(_ request: LoadRequest) throws(LoadFailure) -> LoadedConfigura
     return LoadedConfiguration(learning, configPath: path)
 }
 
-/// The configuration of a bundle, with what targets tell now. Reads no configuration file: what
-/// users changed meanwhile waits for a restart.
+/// The configuration of a bundle, with what these targets (nil: all) tell now. Reads no
+/// configuration file: what users changed meanwhile waits for a restart.
 ///
 /// - Throws: `LoadFailure` for bytes that are no bundle, a bug of prong.
-package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfiguration {
+package func loadAgain(
+    _ bytes: [UInt8], asking targets: Set<UInt32>? = nil
+) throws(LoadFailure) -> LoadedConfiguration {
     let bundle: Bundle
     do throws(SettingsDecodingError) {
         bundle = try Bundle.decode(bytes)
@@ -101,7 +103,7 @@ package func loadAgain(_ bytes: [UInt8]) throws(LoadFailure) -> LoadedConfigurat
     var learning = Learning(
         settings: bundle.settings, sources: files.sources, uses: files.uses, writesCache: true,
         environment: ProcessEnvironment.value(of:))
-    learning.learnAgain(bundle)
+    learning.learnAgain(bundle, asking: targets)
     return LoadedConfiguration(learning, configPath: nil)
 }
 

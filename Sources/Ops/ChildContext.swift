@@ -47,6 +47,9 @@ package struct ChildContext: ~Copyable, Sendable {
     package let listeners: Listeners?
     /// Only in the queue: three queues died within 60 s, so render no bodies and dispatch nothing.
     package let safeMode: Bool
+    /// Only in a loader that is forked while prongd runs: whom it asks for descriptors, by their
+    /// places in the settings; nil: all.
+    package let askedTargets: Set<UInt32>?
     /// How often the role's main loop reports a heartbeat.
     package let heartbeatMilliseconds: UInt64
     package let log: Log
@@ -55,7 +58,8 @@ package struct ChildContext: ~Copyable, Sendable {
 
     package init(
         identity: Identity, instance: UInt64, link: SupervisorLink, bundle: CInt,
-        listeners: Listeners?, safeMode: Bool, heartbeatMilliseconds: UInt64, log: Log
+        listeners: Listeners?, safeMode: Bool, askedTargets: Set<UInt32>? = nil,
+        heartbeatMilliseconds: UInt64, log: Log
     ) {
         self.identity = identity
         self.instance = instance
@@ -63,6 +67,7 @@ package struct ChildContext: ~Copyable, Sendable {
         self.bundle = bundle
         self.listeners = listeners
         self.safeMode = safeMode
+        self.askedTargets = askedTargets
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.log = log
     }

@@ -19,9 +19,13 @@ package struct Loading: Equatable, Sendable {
     var notBefore: UInt64 = 0
     /// The one that lives has handed a bundle back.
     var hasBundle = false
-    /// HUP came while it ran: it may have asked before what HUP is about.
-    var isWantedAgain = false
+    /// Whom the next loader is to ask.
+    var wanted = LoadScope()
+    /// Whom the last one asks.
+    package internal(set) var scope = LoadScope()
 
+    /// Of more targets than this all are asked.
+    static let targetsMax = 64
     /// Forks in a minute.
     package static let forksMax = 6
     /// Between two forks; doubled for each failure in a row.
@@ -32,10 +36,24 @@ package struct Loading: Equatable, Sendable {
     package static let patienceMilliseconds: UInt64 = 60_000
 }
 
+/// Whom a loader asks for descriptors.
+package struct LoadScope: Equatable, Sendable {
+    /// Places in the settings.
+    package internal(set) var targets: Set<UInt32> = []
+    /// By HUP, or because of their number.
+    package internal(set) var isAll = false
+
+    var isEmpty: Bool { targets.isEmpty && !isAll }
+
+    mutating func add(_ target: UInt32) {
+        if targets.count < Loading.targetsMax { targets.insert(target) } else { isAll = true }
+    }
+}
+
 extension Pool {
-    mutating func askLoad(_ key: ChildKey, _ moment: Moment) {
-        guard key.name == .queue, isCurrent(key) else { return }
-        // one that runs or is due will tell what there is to know
+    mutating func askLoad(_ key: ChildKey, _ target: UInt32, _ moment: Moment) {
+        guard key.name == .queue, isCurrent(key), phase.isServing else { return }
+        loading.wanted.add(target)
         load(moment)
     }
 
@@ -45,15 +63,13 @@ extension Pool {
             .notice,
             "HUP: targets with reflection are asked for their descriptors again; this version reads"
                 + " its configuration only at start")
-        switch loader.state {
-        case .empty: load(moment)
-        case .backingOff: break
-        case .starting, .ready, .draining, .killed: loading.isWantedAgain = true
-        }
+        loading.wanted.isAll = true
+        load(moment)
     }
 
+    /// One that runs may have asked before what this is about: another follows it.
     private mutating func load(_ moment: Moment) {
-        guard case .empty = loader.state, phase.isServing else { return }
+        guard case .empty = loader.state, phase.isServing, !loading.wanted.isEmpty else { return }
         let now = moment.monotonicMilliseconds
         let due = loading.recent.allows(Loading.forksMax, at: max(now, loading.notBefore))
         if due > now {
@@ -72,6 +88,8 @@ extension Pool {
                 spawnDeadline: now + Loading.patienceMilliseconds, lastHeard: now))
         loading.recent.add(now, at: now)
         loading.hasBundle = false
+        loading.scope = loading.wanted
+        loading.wanted = LoadScope()
         effects.append(.fork(loader.key, safeMode: false))
     }
 
@@ -85,7 +103,7 @@ extension Pool {
         let key = loader.key
         let wasRunning = if case .starting = loader.state { true } else { false }
         loader.state = .empty
-        defer { loadIfWantedAgain(moment) }
+        defer { load(moment) }
         if wasRunning, end == .exited(code: 0), loading.hasBundle, phase.isServing {
             loader.crashes = 0
             loading.notBefore = moment.monotonicMilliseconds + Loading.firstMilliseconds
@@ -99,12 +117,6 @@ extension Pool {
         log(
             .warning, "\(key) \(what): everything stays as it was, and the queue asks again",
             cause: "loader")
-    }
-
-    private mutating func loadIfWantedAgain(_ moment: Moment) {
-        guard loading.isWantedAgain else { return }
-        loading.isWantedAgain = false
-        load(moment)
     }
 
     mutating func loaderForkFailed(_ reason: String, _ moment: Moment) {

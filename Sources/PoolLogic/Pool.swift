@@ -27,7 +27,7 @@ package struct Pool: Equatable, Sendable {
     var queueIsHopeless = false
     var queueDeaths = RecentTimes()
     var futileForks = RecentTimes()
-    var loading = Loading()
+    package internal(set) var loading = Loading()
     var lastMoment: UInt64?
     var lastStatus = ""
     var effects: [PoolEffect] = []
@@ -63,7 +63,7 @@ package struct Pool: Equatable, Sendable {
             heard(key, moment) { $0.giveUp(key, exitCode, text, moment) }
         case .askReplace(let key): replace(key, moment)
         case .scale(let workers): scale(to: workers, moment)
-        case .askLoad(let key): askLoad(key, moment)
+        case .askLoad(let key, let target): askLoad(key, target, moment)
         case .bundle(let key): noteBundle(key)
         case .linkClosed(let key): linkClosed(key, moment)
         case .exited(let key, let end): exited(key, end, moment)

@@ -87,8 +87,8 @@ package enum PoolEvent: Equatable, Sendable {
     /// The queue wants a worker replaced that stays silent towards it.
     case askReplace(ChildKey)
     case scale(workers: UInt32)
-    /// The queue wants to know what targets tell that could not be asked before.
-    case askLoad(ChildKey)
+    /// The queue wants to know what a target (its place in the settings) tells now.
+    case askLoad(ChildKey, target: UInt32)
     /// The loader has handed a bundle back.
     case bundle(ChildKey)
     /// End of file on the child's link, while the process may still be there.

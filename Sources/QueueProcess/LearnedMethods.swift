@@ -39,37 +39,36 @@ struct DescriptorRefresh {
     private var waits: [Int: (attempts: Int, notBefore: Int64)] = [:]
     private var visits: [Int: Visit] = [:]
 
-    /// What was seen of a target since it told what it offers.
+    /// What was seen of a target's connections.
     private struct Visit {
-        let toldAt: Int64
-        var wasReady: Bool
-        /// It may be another since.
-        var wasAway = false
+        var wasReady = false
+        /// Wall clock, when it was last seen to be gone: it may be another since.
+        var awayAt: Int64?
     }
 
-    /// A target's connections came or went.
-    mutating func note(_ one: Bundle.Learned, isReady: Bool) {
-        guard one.state == .fresh else { return visits[one.target] = nil }
-        var visit = visits[one.target] ?? Visit(toldAt: one.atMilliseconds, wasReady: false)
-        if visit.toldAt != one.atMilliseconds {
-            visit = Visit(toldAt: one.atMilliseconds, wasReady: isReady)
-        }
+    /// A worker told of a target's connections.
+    mutating func note(_ target: Int, isReady: Bool, wallMilliseconds now: Int64) {
+        var visit = visits[target] ?? Visit()
         // before the first connection of a start it was not away
-        if visit.wasReady, !isReady { visit.wasAway = true }
-        if isReady { visit.wasReady = true }
-        visits[one.target] = visit
+        if visit.wasReady, !isReady { visit.awayAt = now }
+        visit.wasReady = isReady
+        visits[target] = visit
     }
 
     /// Whether it is to be asked: it has not told what it offers, or only an earlier prongd, or it
     /// went away since.
     func isStale(_ one: Bundle.Learned) -> Bool {
-        one.state != .fresh || visits[one.target]?.wasAway ?? false
+        guard one.state == .fresh, let awayAt = visits[one.target]?.awayAt else {
+            return one.state != .fresh
+        }
+        return awayAt >= one.atMilliseconds
     }
 
     /// - Parameters:
     ///   - stale: targets that are to be asked.
     ///   - now: a clock that does not jump, in milliseconds.
-    mutating func isDue(stale: [Int], isReady: (Int) -> Bool, now: Int64) -> Bool {
+    /// - Returns: who is to be asked now.
+    mutating func due(stale: [Int], isReady: (Int) -> Bool, now: Int64) -> [Int] {
         // one that went away and comes back is asked at once
         let ready = stale.filter(isReady)
         waits = waits.filter { ready.contains($0.key) }
@@ -81,7 +80,7 @@ struct DescriptorRefresh {
                 DescriptorRefresh.firstMilliseconds << Int64(min(attempts - 1, 16)))
             waits[target] = (attempts, now + wait)
         }
-        return !due.isEmpty
+        return due
     }
 }
 
@@ -92,12 +91,17 @@ extension Service {
         let stale = start.knowledge.learned.values.filter(refresh.isStale).map(\.target)
         guard !stale.isEmpty, !engine.logic.isDraining else { return }
         let now = Int64(clamping: Clock.monotonicMilliseconds())
-        if refresh.isDue(stale: stale, isReady: isUp, now: now) { supervisor.send(.askLoad) }
+        for target in refresh.due(stale: stale, isReady: isUp, now: now) {
+            supervisor.send(.askLoad(target: UInt32(target)))
+        }
     }
 
     /// A worker told of its connections.
     func noteConnections() {
-        for one in start.knowledge.learned.values { refresh.note(one, isReady: isUp(one.target)) }
+        let now = Engine.moment().wallMilliseconds
+        for target in start.knowledge.learned.keys {
+            refresh.note(target, isReady: isUp(target), wallMilliseconds: now)
+        }
     }
 
     // MARK: what came

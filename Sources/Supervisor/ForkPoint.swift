@@ -81,7 +81,10 @@ struct ForkPoint {
         return (child.pid, child.link)
     }
 
-    mutating func fork(_ key: ChildKey, safeMode: Bool) throws(ForkFailure) -> NewChild {
+    /// - Parameter scope: whom a loader asks.
+    mutating func fork(
+        _ key: ChildKey, safeMode: Bool, asking scope: LoadScope
+    ) throws(ForkFailure) -> NewChild {
         guard let bundle, let lock, let sockets else {
             preconditionFailure("children are forked after the loader")
         }
@@ -96,9 +99,10 @@ struct ForkPoint {
                 Place(role: .worker, slot: slot, generation: key.generation, safeMode: false),
                 given)
         case .loader:
-            return try fork(
-                Place(role: .loader, slot: 0, generation: key.generation, safeMode: false),
-                [bundle.number])
+            var place = Place(
+                role: .loader, slot: 0, generation: key.generation, safeMode: false)
+            place.askedTargets = scope.isAll ? nil : scope.targets
+            return try fork(place, [bundle.number])
         }
     }
 
@@ -184,7 +188,7 @@ struct ForkPoint {
             listeners: place.role == .queue
                 ? Listeners(clients: ChildTable.clientListener, workers: ChildTable.workerListener)
                 : nil,
-            safeMode: place.safeMode,
+            safeMode: place.safeMode, askedTargets: place.askedTargets,
             heartbeatMilliseconds: settings.map { heartbeat(stuck: $0.limits.stuckMilliseconds) }
                 ?? ChildContext.heartbeatMillisecondsMax,
             log: log)
@@ -208,6 +212,8 @@ private struct Place {
     let slot: UInt32
     let generation: UInt32
     let safeMode: Bool
+    /// Of a loader; nil: all.
+    var askedTargets: Set<UInt32>?
 
     func identity(pid: pid_t) -> Identity {
         Identity(role: role, slot: slot, generation: generation, pid: pid)

@@ -36,7 +36,7 @@ extension RunningPool {
     private func fork(_ key: ChildKey, safeMode: Bool) {
         forkPoint.descriptors.allowEventLoop(children: children.count)
         do {
-            let child = try forkPoint.fork(key, safeMode: safeMode)
+            let child = try forkPoint.fork(key, safeMode: safeMode, asking: pool.loading.scope)
             children[key] = try watch(key, child)
             forkPoint.descriptors.add(child.link.number, "link of \(key)")
         } catch {

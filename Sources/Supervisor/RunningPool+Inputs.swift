@@ -72,7 +72,8 @@ extension RunningPool {
             return .askReplace(ChildKey(.worker(slot), generation))
         case .scale(let workers) where key.name == .queue:
             return .scale(workers: workers)
-        case .askLoad where key.name == .queue: return .askLoad(key)
+        case .askLoad(let target) where key.name == .queue:
+            return .askLoad(key, target: target)
         case .bundle where key.name == .loader && children[key]?.bundle != nil:
             return .bundle(key)
         case .bundle, .askReplace, .scale, .askLoad:

@@ -25,10 +25,10 @@ package enum ChildReport: Equatable, Sendable {
     case askReplace(slot: UInt32, generation: UInt32)
     /// From the queue: an operator wants so many workers.
     case scale(workers: UInt32)
-    /// From the queue: a target that could not be asked for its descriptors is there now. The
-    /// loader is forked again, as often as the supervisor thinks well; when it has made another
-    /// bundle, `newBundle` comes.
-    case askLoad
+    /// From the queue: a target (its place in the settings) that could not be asked for its
+    /// descriptors, or may be another since, is there now. The loader is forked again, as often as
+    /// the supervisor thinks well; when it has made another bundle, `newBundle` comes.
+    case askLoad(target: UInt32)
 }
 
 /// What a heartbeat tells about the child.

@@ -30,8 +30,10 @@ package enum SupervisorLinkFrame {
     package static func encode(_ report: ChildReport, generation: UInt32) -> [UInt8] {
         var frame = FrameWriter(kind: report.kind, generation: generation)
         switch report {
-        case .bundle, .ready, .draining, .goodbye, .askLoad:
+        case .bundle, .ready, .draining, .goodbye:
             break
+        case .askLoad(let target):
+            frame.put32(target)
         case .heartbeat(let beat):
             frame.put32(beat.inFlight)
             frame.put64(beat.jobsDone)
@@ -78,7 +80,7 @@ package enum SupervisorLinkFrame {
         case 6: report = .goodbye
         case 7: report = .askReplace(slot: frame.take32(), generation: frame.take32())
         case 8: report = .scale(workers: frame.take32())
-        case 9: report = .askLoad
+        case 9: report = .askLoad(target: frame.take32())
         default: throw .unknownKind(frame.kind)
         }
         return (report, frame.generation)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct LoadingTests {
     private func asked() -> PoolDriver {
         var driver = PoolDriver.running()
-        driver.send(.askLoad(driver.queueKey))
+        driver.send(.askLoad(driver.queueKey, target: 3))
         return driver
     }
 
@@ -47,14 +47,14 @@ import Testing
 
     @Test func `only the queue that lives may ask`() {
         var driver = PoolDriver.running()
-        driver.send(.askLoad(driver.key(1)))
-        driver.send(.askLoad(ChildKey(.queue, 7)))
+        driver.send(.askLoad(driver.key(1), target: 3))
+        driver.send(.askLoad(ChildKey(.queue, 7), target: 3))
         #expect(driver.forks.isEmpty)
     }
 
     @Test func `there is one loader at a time`() {
         var driver = asked()
-        for _ in 1...5 { driver.send(.askLoad(driver.queueKey)) }
+        for _ in 1...5 { driver.send(.askLoad(driver.queueKey, target: 3)) }
         #expect(driver.forks.count == 1)
     }
 
@@ -67,7 +67,7 @@ import Testing
                 for name in driver.pool.names { driver.send(.heartbeat(driver.pool[name].key)) }
             }
             let before = driver.forks.count
-            driver.send(.askLoad(driver.queueKey))
+            driver.send(.askLoad(driver.queueKey, target: 3))
             driver.send(.tick)
             if driver.forks.count > before { times.append(driver.now) }
             let key = loader(driver)
@@ -86,7 +86,7 @@ import Testing
         var driver = PoolDriver.running()
         var times: [UInt64] = []
         while times.count < 5, driver.now < 1_600_000 {
-            driver.send(.askLoad(driver.queueKey))
+            driver.send(.askLoad(driver.queueKey, target: 3))
             let key = loader(driver)
             if driver.pool.isCurrent(key) {
                 times.append(driver.now)
@@ -103,7 +103,7 @@ import Testing
         driver.send(.forkFailed(loader(driver), reason: "no memory"))
         #expect(driver.pool.loader.state == .empty)
         driver.pass(milliseconds: 10_000)
-        driver.send(.askLoad(driver.queueKey))
+        driver.send(.askLoad(driver.queueKey, target: 3))
         #expect(driver.forks.count == 2)
     }
 
@@ -138,7 +138,7 @@ import Testing
     @Test func `while prongd stops no loader is forked`() {
         var driver = PoolDriver.running()
         driver.send(.signal(.terminate))
-        driver.send(.askLoad(driver.queueKey))
+        driver.send(.askLoad(driver.queueKey, target: 3))
         #expect(driver.forks.isEmpty)
     }
 
@@ -149,6 +149,29 @@ import Testing
         driver.send(.bundle(key))
         driver.send(.exited(key, .exited(code: 0)))
         #expect(driver.effects.contains(.adoptBundle(key)))
+    }
+
+    @Test func `a loader asks whom the queue named since the last one, after HUP everybody`() {
+        var driver = PoolDriver.running()
+        driver.send(.askLoad(driver.queueKey, target: 3))
+        #expect(driver.pool.loading.scope.targets == [3] && !driver.pool.loading.scope.isAll)
+        for target in [UInt32(1), 2, 1] { driver.send(.askLoad(driver.queueKey, target: target)) }
+        driver.send(.bundle(loader(driver)))
+        driver.send(.exited(loader(driver), .exited(code: 0)))
+        driver.pass(milliseconds: 10_000)
+        #expect(driver.pool.loading.scope.targets == [1, 2] && !driver.pool.loading.scope.isAll)
+        driver.send(.signal(.hangUp))
+        driver.send(.exited(loader(driver), .exited(code: 0)))
+        driver.pass(milliseconds: 60_000)
+        #expect(driver.pool.loading.scope.isAll)
+    }
+
+    @Test func `a queue that names ever more targets fills no memory`() {
+        var driver = asked()
+        for target in 0..<UInt32(10_000) {
+            driver.send(.askLoad(driver.queueKey, target: target))
+        }
+        #expect(driver.pool.loading.wanted.targets.count <= 64 && driver.pool.loading.wanted.isAll)
     }
 
     @Test func `HUP forks a loader, and while one runs another one after it`() {

@@ -53,7 +53,7 @@ private struct RandomWalk {
         case 79:
             send(.signal([.more, .fewer, .dump, .hangUp].randomElement(using: &dice) ?? .dump))
         case 80: if Int.random(in: 0...9, using: &dice) == 0 { send(.signal(.terminate)) }
-        case 82..<85: send(.askLoad(anyone ?? driver.queueKey))
+        case 82..<85: send(.askLoad(anyone ?? driver.queueKey, target: 3))
         case 85, 86: send(.bundle(anyone ?? driver.queueKey))
         case 81: if let anyone { send(.heartbeat(ChildKey(anyone.name, anyone.generation &- 1))) }
         default: send(.tick)

@@ -12,7 +12,7 @@ import Testing
     ) -> [Int64] {
         var refresh = DescriptorRefresh()
         return stride(from: Int64(0), to: end, by: 1000).filter { now in
-            refresh.isDue(stale: stale(now), isReady: { isReady($0, now) }, now: now)
+            !refresh.due(stale: stale(now), isReady: { isReady($0, now) }, now: now).isEmpty
         }
     }
 
@@ -59,26 +59,39 @@ import Testing
         Bundle.Learned(target: 0, state: state, atMilliseconds: milliseconds, reason: "")
     }
 
-    @Test func `a target that told is not asked when it is connected to for the first time`() {
+    /// One look a millisecond.
+    private func seen(_ isReady: [Bool], from start: Int64) -> DescriptorRefresh {
         var refresh = DescriptorRefresh()
-        for isReady in [false, false, true, true] { refresh.note(learned(), isReady: isReady) }
-        #expect(!refresh.isStale(learned()))
+        for (index, isReady) in isReady.enumerated() {
+            refresh.note(0, isReady: isReady, wallMilliseconds: start + Int64(index))
+        }
+        return refresh
+    }
+
+    @Test func `a target that told is not asked when it is connected to for the first time`() {
+        #expect(!seen([false, false, true, true], from: 5).isStale(learned(at: 1)))
     }
 
     @Test func `one that told and went away is asked until it has told again`() {
+        let refresh = seen([true, false, false, true, true], from: 5)
+        #expect(refresh.isStale(learned(at: 5)))
+        #expect(!refresh.isStale(learned(at: 7)))
+    }
+
+    @Test func `one that goes away while it is asked is asked once more`() {
+        #expect(seen([true, false, true, false, true], from: 5).isStale(learned(at: 7)))
+    }
+
+    @Test func `only those are asked that are due`() {
         var refresh = DescriptorRefresh()
-        for isReady in [true, false, true] { refresh.note(learned(), isReady: isReady) }
-        #expect(refresh.isStale(learned()))
-        refresh.note(learned(at: 2), isReady: true)
-        #expect(!refresh.isStale(learned(at: 2)))
-        refresh.note(learned(at: 2), isReady: false)
-        #expect(refresh.isStale(learned(at: 2)))
+        #expect(refresh.due(stale: [0, 1], isReady: { $0 == 0 }, now: 0) == [0])
+        #expect(refresh.due(stale: [0, 1], isReady: { _ in true }, now: 1000) == [1])
     }
 
     @Test(arguments: [Bundle.Learned.State.missing, .cached])
     func `one that has not told this prongd is asked`(state: Bundle.Learned.State) {
         var refresh = DescriptorRefresh()
-        refresh.note(learned(state), isReady: true)
+        refresh.note(0, isReady: true, wallMilliseconds: 5)
         #expect(refresh.isStale(learned(state)))
     }
 }

@@ -99,7 +99,7 @@ struct FakeQueue {
     private func ask(_ text: String) {
         let words = text.split(separator: " ")
         let numbers = words.dropFirst().compactMap { UInt32($0) }
-        if words.first == "load" { link.send(.askLoad) }
+        if words.first == "load" { link.send(.askLoad(target: 0)) }
         if words.first == "scale" { link.send(.scale(workers: numbers[0])) }
         if words.first == "replace" {
             link.send(.askReplace(slot: numbers[0], generation: numbers[1]))

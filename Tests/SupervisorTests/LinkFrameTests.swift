@@ -8,7 +8,7 @@ import WireFormat
     static let reports: [ChildReport] = [
         .bundle, .ready, .heartbeat(Heartbeat(inFlight: 64, jobsDone: 1 << 40)),
         .fatal(exitCode: 74, text: "the store is from a newer version"), .draining, .goodbye,
-        .askReplace(slot: 3, generation: 7), .scale(workers: .max), .askLoad,
+        .askReplace(slot: 3, generation: 7), .scale(workers: .max), .askLoad(target: .max),
     ]
 
     static let exits: [ExitReason] = [
