@@ -50,7 +50,8 @@ package enum TokenRequests {
         HTTPRequest(url, headers: headers, secrets: headers.map { Secret($0.value) })
     }
 
-    /// - Parameter parts: of the subject token that are secrets as well.
+    /// - Parameter parts: of the subject token that are secrets as well. AWS's subject is itself
+    ///   percent-encoded, so they are kept from being quoted as they stand in it, too.
     package static func exchange(
         _ account: ExternalAccount, subject: Secret, parts: [Secret] = [], scopes: [String]
     ) -> HTTPRequest {
@@ -79,7 +80,8 @@ package enum TokenRequests {
         }
         return HTTPRequest(
             account.tokenURL, .form(form), headers: headers,
-            secrets: [subject, account.clientSecret] + parts)
+            secrets: [subject, account.clientSecret] + parts
+                + parts.map { Secret(PercentEncoding.quote.encode($0.text)) })
     }
 
     package static func metadata(_ url: EndpointURL) -> HTTPRequest {

@@ -109,12 +109,12 @@ private final class Conversation {
         }
     }
 
-    /// As of every call to the target: its own entries, and behind them those of its token.
+    /// As of every call to the target.
     private var metadata: [MetadataField] {
-        let token = tokenFields ?? []
-        let own = target.metadataFields.filter { $0.name != "authorization" || token.isEmpty }
-        let given = Set(own.map(\.name))
-        return own + token.filter { !given.contains($0.name) }
+        var fields: [MetadataField] = []
+        let token = target.credentials.hasToken ? tokenFields : nil
+        fields.join(target: target.metadataFields, token: token)
+        return fields
     }
 
     private func fail(_ why: String) { answer = .failure(.noClient(why)) }

@@ -1,7 +1,8 @@
 // Tokens for asking servers that want one for every call, their reflection too. What takes a
-// network has a thread of its own, so that no token endpoint holds up another target; all have
-// ended by the deadline, in a process that forks nobody. A token is in memory only, and goes
-// nowhere but into the call that asks.
+// network has a thread of its own, so that no token endpoint holds up another target. No answer
+// counts after the deadline; a thread that the resolver holds may outlive it, so the process, which
+// forks nobody, must end by _exit(2). A token is in memory only, and goes nowhere but into the call
+// that asks.
 
 internal import Credentials
 internal import GRPCClient

@@ -1,6 +1,6 @@
-// What a method's messages allow: one or a stream of them each way, pages or
-// none, an operation or none. Says in one
-// sentence why a call does not fit, and what would.
+// What a method's messages allow: one or a stream of them each way, pages or none, an operation or
+// none. Says in one sentence why a call does not fit, and what would; never lets one through that
+// the method cannot take.
 
 import HTTPServer
 import JobLogic

@@ -42,10 +42,3 @@ extension ChannelCredentials {
         }
     }
 }
-
-extension Settings.Target {
-    /// What every call to it carries.
-    package var metadataFields: [MetadataField] {
-        metadata.map { MetadataField($0.name, $0.value) }
-    }
-}

@@ -34,7 +34,7 @@ struct Patience {
     var isOver: Bool { Clock.monotonicNanoseconds() >= deadline }
 
     var failure: TokenFailure {
-        let seconds = max(1, milliseconds / 1_000)
-        return TokenFailure("\(origin) did not answer within \(seconds) s")
+        let time = milliseconds < 1_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
+        return TokenFailure("\(origin) did not answer within \(time)")
     }
 }

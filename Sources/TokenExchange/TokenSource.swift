@@ -23,8 +23,9 @@ package struct TokenSource {
     /// A PEM file of roots that is larger is none.
     private static let rootsBytesMax = 1 << 20
 
-    /// - Parameter untilNanoseconds: a moment of the monotonic clock at which every exchange has
-    ///   ended, however many requests it takes.
+    /// - Parameter untilNanoseconds: a moment of the monotonic clock. No answer counts after it,
+    ///   however many requests an exchange takes; its thread may still be held by the resolver,
+    ///   which knows no deadline.
     package init(_ target: Settings.Target, untilNanoseconds: UInt64 = .max) {
         self.target = target
         self.untilNanoseconds = untilNanoseconds

@@ -97,26 +97,15 @@ final class TargetClients {
         return channel
     }
 
-    /// The target's own entries stand behind the call's, those of its token behind both. Whoever
-    /// is in front wins, but for the token.
+    /// The order's own entries, and behind them what its target and the token add.
     func metadata(for order: CallOrder) -> [MetadataField] {
         var fields = order.metadata.map { MetadataField(name: $0.name, value: $0.value) }
         if order.isGoogle, !fields.contains(where: { $0.name == ClientName.header }) {
             fields.append(ClientName.field)
         }
         let client = clients[Int(order.target)]
-        Self.append(client.metadata, to: &fields)
-        if let token = client.token {
-            fields.removeAll { $0.name == "authorization" }
-            Self.append(token.fields, to: &fields)
-        }
+        fields.join(target: client.metadata, token: client.token?.fields)
         return fields
-    }
-
-    private static func append(_ own: [MetadataField], to fields: inout [MetadataField]) {
-        guard !own.isEmpty else { return }
-        let given = Set(fields.map(\.name))
-        fields += own.filter { !given.contains($0.name) }
     }
 
     private static func build(

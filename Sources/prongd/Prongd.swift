@@ -14,7 +14,11 @@ enum Prongd {
     static func main() {
         ProcessTitle.prepare()
         do throws(UsageError) {
-            exit(run(try CommandLine(parsing: Array(Swift.CommandLine.arguments.dropFirst()))))
+            let command = try CommandLine(
+                parsing: Array(Swift.CommandLine.arguments.dropFirst()))
+            let code = run(command)
+            if command.action == .check { endWithThreads(code) }
+            exit(code)
         } catch {
             report("prongd: \(error.sentence)")
             exit(CommandLine.usageExitCode)
@@ -56,6 +60,13 @@ enum Prongd {
             for line in error.lines { report(line) }
             return error.exitCode
         }
+    }
+
+    /// For where a thread that was given up may still be in the resolver or in OpenSSL: exit(3)
+    /// would take apart under it what it uses.
+    private static func endWithThreads(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 
     private static func report(_ line: String) {

@@ -79,10 +79,13 @@ import Testing
         for text in [
             "state      failed", "error      not_found: bad?[2J", "attempts   2 of at most 5",
             "submitter  uid=1 gid=2 pid=3", "operation  operations/1",
-            "operationMetadata\n", "\"done\": \"3\"", "error details\n", "\"reason\": \"QUOTA\"",
+            "progress (M)\n  done  3\n", "error details\n  a.Why  reason: QUOTA\n",
             "\"a\": 1", "slot 0 gen 4 pid 77", "250ms",
         ] {
-            #expect(outcome.output.contains(text))
+            #expect(outcome.output.contains(text), "\(outcome.output)")
+        }
+        for once in ["done", "QUOTA", "error details"] {
+            #expect(outcome.output.split(separator: once).count == 2, "\(outcome.output)")
         }
         let json = prong("show", "j1", "--json", socket: daemon.path)
         #expect(json.output == Self.job + "\n")

@@ -73,6 +73,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "HUSH+a/b=", "HUSH%2Ba%2Fb%3D", "HUSH%2Ba/b%3D", "HUSH%252Ba%2Fb%253D",
+    ])
+    func `a piece of AWS's subject is not quoted, as often encoded as it was sent`(
+        echo: String
+    ) throws {
+        guard
+            case .external(let account) = try Samples.parse(Samples.external("{\"file\": \"/t\"}"))
+        else {
+            Issue.record("no external account")
+            return
+        }
+        let session = "HUSH+a/b="
+        let subject = Secret("%7B%22value%22%3A%22HUSH%2Ba/b%3D%22%7D")
+        let request = TokenRequests.exchange(
+            account, subject: subject, parts: [Secret(session)], scopes: [])
+        #expect(request.body.content.contains("HUSH%252Ba%2Fb%253D"))
+        let body = "{\"error\": \"invalid_grant\", \"error_description\": \"no \(echo)\"}"
+        let response = HTTPResponse(status: 400, headers: [], body: Array(body.utf8))
+        let refusal = TokenFailure("\(account.tokenURL.origin) answered 400: invalid_grant")
+        #expect(throws: refusal) { try TokenAnswer(request, response) }
+    }
+
     @Test func `another's token ends when it says so`() throws {
         let body = Array(
             "{\"accessToken\": \"t\", \"expireTime\": \"1970-01-01T00:01:00Z\"}".utf8)

@@ -15,6 +15,7 @@ jobs wait (sick.py). The last line is 'N passed, N failed'.
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -147,7 +148,8 @@ class Seen:
             == "RUNNING", shown)
         text = self.show(job)
         yield ("prong show shows it too, and how far it is", shown["operationName"] in text
-               and "operationMetadata" in text and '"status": "RUNNING"' in text, text)
+               and text.count("\nprogress (Operation)\n") == 1
+               and re.findall("^  status +(.*)$", text, re.M) == ["RUNNING"], text)
         yield ("it ends well", self.end(job)["state"] == "succeeded", job)
 
     def claims_translation(self):
@@ -175,7 +177,9 @@ class Seen:
                    and error.get("message") == "no quota · 本" and info.reason == "QUOTA", job)
             text = self.show(job["id"])
             yield (f"prong show shows the error of {what} with its details",
-                   "failed_precondition: no quota" in text and '"reason": "QUOTA"' in text, text)
+                   "failed_precondition: no quota" in text and len(re.findall(
+                       r"\nerror details\n  google\.rpc\.ErrorInfo +reason: QUOTA\b", text)) == 1,
+                   text)
 
     def claims_vanished(self):
         job = self.end(self.submit("vanishes"))

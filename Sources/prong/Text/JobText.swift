@@ -14,15 +14,12 @@ enum JobText {
             guard let body = rawMember(name, of: json) else { continue }
             lines += ["", name] + indented(body)
         }
-        if let error = rawMember("error", of: json), let details = rawMember("details", of: error) {
-            lines += ["", "error details"] + indented(details)
-        }
         return lines + attempts(job)
     }
 
     private static let bodies = [
         "request", "requestBase64", "requests", "requestsBase64", "response", "responseBase64",
-        "responses", "responsesBase64", "operationMetadata",
+        "responses", "responsesBase64",
     ]
 
     private static func fields(_ job: JSONValue, _ now: Int64) -> [(String, String)] {
