@@ -42,7 +42,15 @@ extension Job {
         }
         let count = progress.attemptCount == 1 ? "1 attempt" : "\(progress.attemptCount) attempts"
         let ended = last.code.map { "\(StatusCode.name(of: $0)): \(last.message)" } ?? last.message
-        return "\(timeIsOver(total, isEarly)) after \(count); the last ended \(ended)\(obstacle)"
+        // an unsafe one has another attempt only by `on_unknown` or a person's word
+        let doubt = mayHaveHappened ? "; the call may have happened" : ""
+        return "\(timeIsOver(total, isEarly)) after \(count); the last ended \(ended)\(doubt)"
+            + obstacle
+    }
+
+    private var mayHaveHappened: Bool {
+        !order.safety.isSafe
+            && progress.attempts.contains { $0.code.map(Verdict.mayHideCall) ?? true }
     }
 
     private func timeIsOver(_ total: Int64?, _ isEarly: Bool) -> String {
@@ -63,11 +71,22 @@ extension Job {
     mutating func renewExpiry(total: Int64?, now: Moment) {
         var expiry: Int64?
         if order.flags.contains(.totalTime) || order.maxAttempts == RetryPolicy.unlimited {
-            // without its method there is the time it had
-            let had = order.expiresAtMilliseconds.map { $0 - order.submittedAtMilliseconds }
-            expiry = (total ?? had).map { now.wall(afterMilliseconds: $0) }
+            expiry = (total ?? timeHad).map { now.wall(afterMilliseconds: $0) }
         }
         order = order.with(expiresAtMilliseconds: .some(expiry))
         progress.isExpiryMoved = true
     }
+
+    /// Where its method is not known: the time that the job had, from the first attempt since it
+    /// was last retried. Without one from its submission, which may have a delay in it, or all the
+    /// time before a former retry: so it is bounded.
+    private var timeHad: Int64? {
+        let forgiven = progress.forgivenAttempts + progress.crashes
+        let first = progress.attempts.first { $0.number > forgiven }
+        let begin = first?.startedAtMilliseconds ?? order.submittedAtMilliseconds
+        return order.expiresAtMilliseconds.map { min(max(0, $0 - begin), Job.longestTimeHad) }
+    }
+
+    /// An hour: no total time in the configurations of Google's clients is longer.
+    static var longestTimeHad: Int64 { 3_600_000 }
 }

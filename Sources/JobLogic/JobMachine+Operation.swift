@@ -91,6 +91,12 @@ extension Job {
         progress.state == .cancelled && progress.notBeforeMilliseconds != nil
     }
 
+    /// Whether its operation is still tried to be told: it may be given up, and nobody has looked.
+    func mayTellOperation(at now: Moment) -> Bool {
+        let age = now.wallMilliseconds - (progress.endedAtMilliseconds ?? 0)
+        return owesCancel && age < OperationRules.cancelTimeoutMilliseconds
+    }
+
     mutating func cancelWaiting(now: Moment) {
         end(.cancelled, error: nil, now: now)
         noteCancel("may still end well")

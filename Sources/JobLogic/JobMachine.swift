@@ -12,7 +12,7 @@
 //                                                                     unknown
 //     queued, scheduled ── cancel ▶ cancelled                            │
 //     queued, scheduled ── expire ▶ expired        retry ▶ queued ◀──────┤
-//     running ── repeat too late ▶ expired
+//     running ── repeat too late ▶ expired                               │
 //     ended (not well)  ── retry ▶ queued          resolve ▶ succeeded | failed
 //
 // `waiting`, where a call has begun a long-running operation: JobMachine+Operation.swift.
@@ -265,7 +265,7 @@ extension Job {
 
     private mutating func retry(total: Int64?, now: Moment) throws(IllegalEvent) {
         switch progress.state {
-        case .cancelled where owesCancel:
+        case .cancelled where mayTellOperation(at: now):
             // another call while the first one's operation still runs is what nobody wants
             throw IllegalEvent(reason: "its operation is still to be cancelled: try again later")
         case .failed, .cancelled, .expired, .unknown: break
@@ -276,9 +276,11 @@ extension Job {
         progress.state = .queued
         progress.error = nil
         progress.endedAtMilliseconds = nil
+        // a cancel of its operation that was never answered
+        progress.notBeforeMilliseconds = nil
+        renewExpiry(total: total, now: now)
         // a whole new budget of attempts; numbers and history go on
         progress.forgivenAttempts = progress.attemptCount - progress.crashes
-        renewExpiry(total: total, now: now)
         progress.operationName = nil
         progress.checkpoint = []
     }

@@ -1,16 +1,20 @@
 // When operations are asked for, and when they have lasted too long: lane by lane, so that no
 // target can stand in the way of another's.
 //
-// - A lane has at most `pollsPerTarget` polls under way, whatever the others have: the polls of a
-//   target that never answers take no place that another target's could have.
+// - All polls together take at most half of the linked workers' places: other calls start whatever
+//   hangs. (A single place is shared by all in turn.)
+// - The targets whose methods begin operations have equal shares of that half, at most
+//   `pollsPerTarget` polls each, whether the others use theirs or not: the polls of a target that
+//   never answers take no place that another target's could have. Only where there are more such
+//   targets than places in that half they take turns, and wait for each other's polls to end, a
+//   minute at the longest.
 // - A lane whose target is down or paused is not looked at: its polls stay due on disk, where each
 //   lane has its own list, and cost nothing until it may be asked again.
 // - `operation_timeout` needs no target: jobs fail at that time, asked for or not.
 
 extension QueueLogic {
-    /// Half the places that one worker has as the settings come: even with one worker a target that
-    /// hangs leaves the other half free. A poll takes a tenth of a second or two, so they follow
-    /// thousands of operations, each asked for every 20 seconds.
+    /// Half the places that one worker has as the settings come. A poll takes a tenth of a second
+    /// or two, so they follow thousands of operations, each asked for every 20 seconds.
     static var pollsPerTarget: Int { 32 }
     /// How often jobs are looked for whose method went away with a change of the settings.
     static var idlePollMilliseconds: Int64 { 60_000 }
@@ -48,8 +52,15 @@ extension QueueLogic {
 
     private func mayPoll(at place: Int) -> Bool {
         guard let target = agendas[place].target, !configuration.isSafeMode else { return false }
-        return agendas[place].underWay < QueueLogic.pollsPerTarget
-            && !lanes.lanes[place].isPaused && workers.isReady(target: target)
+        return !lanes.lanes[place].isPaused && workers.isReady(target: target)
+            && hasPollPlace(at: place)
+    }
+
+    private func hasPollPlace(at place: Int) -> Bool {
+        let half = max(1, workers.linkedPlaces / 2)
+        let targets = max(1, agendas.count { $0.timeoutMilliseconds != nil })
+        let share = min(QueueLogic.pollsPerTarget, max(1, half / targets))
+        return agendas[place].underWay < share && polls.count < half
     }
 
     /// When a search is worth while next.
@@ -67,8 +78,11 @@ extension QueueLogic {
 
     mutating func tickOperations() {
         guard maySearch else { return }
-        for place in agendas.indices where !agendas[place].isSearching {
+        let first = agendaInTurn
+        for step in agendas.indices {
+            let place = (first + step) % agendas.count
             let agenda = agendas[place]
+            guard !agenda.isSearching else { continue }
             let isDue = agenda.nextPollMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
             let isLate = agenda.nextTimeoutMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
             let search = OperationSearch(
@@ -111,28 +125,26 @@ extension QueueLogic {
 
     private mutating func startPolls(_ finds: OperationFinds) {
         let lane = finds.search.lane
+        guard let place = agendas.firstIndex(where: { $0.lane == lane }) else { return }
         var next = finds.nextPollMilliseconds
         // what cannot be asked for must not be all that is ever found
         let isCrowded = finds.due.count >= finds.search.pollLimit
         var isIdle = true
         for job in finds.due
         where live[job.order.id.key] == nil && pollOfJob[job.order.id.key] == nil {
-            guard underWay(in: lane) < QueueLogic.pollsPerTarget else {
+            isIdle = false
+            guard hasPollPlace(at: place) else {
                 next = now.wallMilliseconds
                 break
             }
-            isIdle = false
+            agendaInTurn = place + 1
             if !start(job) { next = putOff(job, onDisk: isCrowded, next) }
         }
         // all that was found is under way, or on its way to disk
         if isIdle, !finds.due.isEmpty, let time = next {
             next = max(time, now.wall(afterMilliseconds: QueueLogic.quietMilliseconds))
         }
-        changeAgenda(of: lane) { $0.nextPollMilliseconds = next }
-    }
-
-    private func underWay(in lane: LaneID) -> Int {
-        agendas.first { $0.lane == lane }?.underWay ?? 0
+        agendas[place].nextPollMilliseconds = next
     }
 
     /// - Returns: when a poll of the lane is due next.

@@ -24,11 +24,15 @@ struct Poll {
 extension QueueLogic {
     static var pollTimeoutMilliseconds: Int64 { 60_000 }
 
-    /// How the operation is followed that the end of a call has begun; nil: none is awaited.
-    func operation(begunBy outcome: Outcome, _ job: LiveJob) -> OperationRules? {
-        guard outcome.code == StatusCode.ok, job.job.order.flags.contains(.waitOperation)
-        else { return nil }
-        return job.policy?.operation
+    func mayBeginOperation(_ outcome: Outcome, _ job: LiveJob) -> Bool {
+        outcome.code == StatusCode.ok && job.job.order.flags.contains(.waitOperation)
+    }
+
+    /// What the call has begun; nil: nothing that could be followed. A job whose method was not
+    /// known when it was read may have one by now.
+    func operation(begunBy outcome: Outcome, _ job: LiveJob) -> OperationReading? {
+        let rules = (job.policy ?? policy(of: job.job.order))?.operation
+        return rules?.read(outcome.responses.first ?? [], job.requests.first)
     }
 
     // MARK: due
@@ -78,6 +82,7 @@ extension QueueLogic {
             return .operationCancelEnded(failure: "its target has no cancel_operation now")
         }
         let age = now.wallMilliseconds - (job.progress.endedAtMilliseconds ?? 0)
+        // one that is not looked at, as its target cannot be asked, is given up once it is
         return age < OperationRules.cancelTimeoutMilliseconds
             ? nil : .operationCancelEnded(failure: "no answer came for a day")
     }

@@ -24,8 +24,8 @@ extension QueueLogic {
         let tokens = job.takeCancels()
         keep(outcome.lease, of: worker)
         var responses = outcome.code == StatusCode.ok ? outcome.responses : nil
-        if let rules = operation(begunBy: outcome, job) {
-            let reading = rules.read(outcome.responses.first ?? [], job.requests.first)
+        if mayBeginOperation(outcome, job) {
+            let reading = operation(begunBy: outcome, job)
             change(job, .operationBegan(report, reading, random: random.next()))
             let isOver = job.job.progress.state == .succeeded
             responses = isOver ? (reading?.response).map { [$0] } : nil

@@ -58,8 +58,9 @@ extension QueueLogic {
         guard let target = lanes.target(of: order.lane),
             let policy = configuration.targets[target].methods[order.method]
         else { return nil }
-        // a method that has no pages any more cannot do what was asked: the job waits
-        return order.flags.contains(.allPages) && policy.pages == nil ? nil : policy
+        // a method that has no pages any more, or begins no operation, cannot do what was asked:
+        // the job waits
+        return policy.offers(order.flags) ? policy : nil
     }
 
     /// The supervisor's word on who lives. The first one decides what became of marked jobs.

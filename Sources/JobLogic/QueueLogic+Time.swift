@@ -50,7 +50,7 @@ extension QueueLogic {
     mutating func finishExpiry(_ jobs: [Job], next: Int64?) {
         isExpiring = false
         let isIdle = jobs.reduce(true) { isIdle, job in !expire(job) && isIdle }
-        // those that were found but run, or are spared by a retry, will be found again
+        // those that were found but run, or are on their way to disk, will be found again
         let pause = isIdle && !jobs.isEmpty ? QueueLogic.expiryPauseMilliseconds : 0
         nextExpiryMilliseconds = next.map {
             max($0, now.wall(afterMilliseconds: pause))

@@ -163,6 +163,8 @@ package struct QueueLogic: ~Copyable {
     var pollOfJob: [JobKey: Token] = [:]
     var nextPollToken: Token = 1
     var agendas: [OperationAgenda] = []
+    /// Where looking for polls begins: after the one that had the last.
+    var agendaInTurn = 0
 
     // the store
     var pending: [PendingChange] = []
@@ -288,7 +290,7 @@ package struct QueueLogic: ~Copyable {
         configuration.targets = policies
         learnOperationTimeouts()
         for (target, policy) in policies.enumerated() {
-            let isMore = policy.methods.keys.contains { before[target].methods[$0] == nil }
+            let isMore = policy.methods.contains { before[target].methods[$0].lacks($1) }
             if isMore, let lane = lanes.id(ofTarget: target) { readAgain(lane) }
         }
     }
@@ -316,6 +318,15 @@ package struct QueueLogic: ~Copyable {
     /// Safe calls that run: on disk they are `queued`.
     package func runningUnmarked(lane: LaneID) -> Int64 {
         Int64(lanes[lane]?.unmarkedRunning ?? 0)
+    }
+}
+
+extension MethodPolicy? {
+    /// Whether there may be jobs for which this was not enough and the new one is.
+    fileprivate func lacks(_ new: MethodPolicy) -> Bool {
+        guard let self else { return true }
+        return self.pages == nil && new.pages != nil
+            || self.operation == nil && new.operation != nil
     }
 }
 

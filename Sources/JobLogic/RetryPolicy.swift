@@ -12,6 +12,8 @@ package enum StatusCode {
     package static let `internal`: Int32 = 13
     package static let unavailable: Int32 = 14
 
+    /// ServerReflection has these names too: neither module sees the other, nor has one that both
+    /// could take such a table from.
     private static let names = [
         "ok", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found",
         "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
@@ -101,6 +103,12 @@ package final class MethodPolicy: Equatable, Sendable {
         self.callRetry = callRetry
         self.safety = safety
         self.pages = pages
+    }
+
+    /// Whether the method can do what such a job wants of it.
+    package func offers(_ flags: JobFlags) -> Bool {
+        (!flags.contains(.allPages) || pages != nil)
+            && (!flags.contains(.waitOperation) || operation != nil)
     }
 
     package static func == (left: MethodPolicy, right: MethodPolicy) -> Bool {

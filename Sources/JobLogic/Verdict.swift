@@ -78,10 +78,14 @@ extension Verdict {
         case StatusCode.resourceExhausted:
             guard case .after(let milliseconds) = hint, attemptsLeft else { return .failed }
             return .scheduled(afterMilliseconds: milliseconds)
-        case StatusCode.unavailable, StatusCode.deadlineExceeded, StatusCode.cancelled:
-            return .unknown
         case _:
-            return .failed
+            return mayHideCall(code) ? .unknown : .failed
         }
+    }
+
+    /// Whether a call that ended so may have been carried out.
+    static func mayHideCall(_ code: Int32) -> Bool {
+        code == StatusCode.unavailable || code == StatusCode.deadlineExceeded
+            || code == StatusCode.cancelled
     }
 }

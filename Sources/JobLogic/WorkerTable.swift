@@ -56,6 +56,9 @@ package struct QueueWorker: Equatable, Sendable {
 package struct WorkerTable: Equatable, Sendable {
     package private(set) var workers: [QueueWorker] = []
 
+    /// All places, taken ones included.
+    var linkedPlaces: Int { workers.reduce(0) { $0 + ($1.isLinked ? $1.places : 0) } }
+
     package init() {}
 
     private func index(_ identity: WorkerIdentity) -> Int? {

@@ -91,9 +91,9 @@ package final class MemoryJobStore: JobStore {
             return .conflict
         }
         kept.job.progress = update.progress.asKept
-        if update.progress.isExpiryMoved {
+        if update.progress.isExpiryMoved, let order = update.order {
             kept.job.order = kept.job.order.with(
-                expiresAtMilliseconds: .some(update.order?.expiresAtMilliseconds))
+                expiresAtMilliseconds: .some(order.expiresAtMilliseconds))
         }
         if let responses = update.responses { kept.responses = responses }
         next.jobs[update.key] = kept

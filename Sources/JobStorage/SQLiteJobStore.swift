@@ -182,7 +182,8 @@ package final class SQLiteJobStore: JobStore {
         if progress.state == .queued { try standing.enqueue(head.standing(update.key)) }
         try put(progress, responses: update.responses, key: update.key)
         var expiry = head.place.expiresAt
-        if progress.isExpiryMoved { expiry = update.order?.expiresAtMilliseconds }
+        // without the order nothing says whereto
+        if progress.isExpiryMoved, let order = update.order { expiry = order.expiresAtMilliseconds }
         if expiry != head.place.expiresAt {
             control.moveExpiry.bind(1, expiry)
             control.moveExpiry.bind(2, update.key.column)

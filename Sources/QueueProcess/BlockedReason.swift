@@ -36,12 +36,14 @@ extension Service {
             return "target `\(name)` does not offer the method any more; put it back into the"
                 + " target's descriptors and services, or cancel the job"
         }
-        guard let policy = engine.logic.policy(of: job.order) else {
+        guard engine.logic.policy(of: job.order) == nil else { return nil }
+        let policy = engine.logic.configuration.targets[target].methods[job.order.method]
+        guard job.order.flags.contains(.waitOperation), policy?.operation == nil else {
             return "the method has no pages any more, and the job wants all of them; put its former"
                 + " descriptors back, or cancel the job"
         }
-        guard job.progress.state == .waiting, policy.operation == nil else { return nil }
-        return "the method begins no operation any more, and the job waits for one; put its former"
+        let wish = job.progress.state == .waiting ? "waits for one" : "is to follow one"
+        return "the method begins no operation any more, and the job \(wish); put its former"
             + " descriptors back, or cancel the job"
     }
 }

@@ -40,7 +40,8 @@ package enum ReflectionFault: Error, Equatable, Sendable, CustomStringConvertibl
     }
 }
 
-/// A gRPC code as prong writes it everywhere.
+/// A gRPC code as prong writes it everywhere. The table is JobLogic's too (`StatusCode`): neither
+/// module sees the other, and the one that this builds on knows messages, not calls.
 func codeName(_ code: Int32) -> String {
     let names = [
         "ok", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found",

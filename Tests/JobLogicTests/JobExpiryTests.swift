@@ -121,6 +121,46 @@ struct JobExpiryTests {
         #expect(job.isOverdue(at: Sample.wall + 100_000 + Self.total))
     }
 
+    @Test func `retries by hand give no more time than was had where the method is not known`()
+        throws
+    {
+        var job = job(submittedAgo: 60_000)
+        for day in Int64(1)...3 {
+            try attempt(&job, .after(milliseconds: 3_600_000), at: (day - 1) * 86_400_000)
+            #expect(job.progress.state == .expired)
+            try job.handle(.retry(totalMilliseconds: nil), now: later(day * 86_400_000))
+            let given = Sample.wall + day * 86_400_000 + Self.total
+            #expect(job.order.expiresAtMilliseconds == given)
+        }
+    }
+
+    @Test func `of a job that never began they are bounded still`() throws {
+        var job = job(submittedAgo: 60_000)
+        for day in Int64(1)...3 {
+            let now = later(day * 86_400_000)
+            try job.handle(.expired(totalMilliseconds: nil, blocked: nil), now: now)
+            try job.handle(.retry(totalMilliseconds: nil), now: now)
+            let left = (job.order.expiresAtMilliseconds ?? .max) - now.wallMilliseconds
+            #expect(left <= Job.longestTimeHad)
+        }
+    }
+
+    @Test(arguments: [StatusCode.unavailable, StatusCode.resourceExhausted])
+    func `an unsafe job that expires says whether its call may have happened`(code: Int32) throws {
+        let order = Sample.order(9, safety: .unsafe, expiresAt: Sample.wall + Self.total)
+        var job = Job(order: order, progress: JobProgress(state: .queued))
+        try job.handle(.dispatched(worker: Sample.worker, pid: 100, marked: true), now: later(0))
+        let hint = RetryHint.after(milliseconds: 3_600_000)
+        try job.handle(
+            .attemptEnded(
+                AttemptReport(end: .status(code: code, hint: hint), message: "no"), rule: .retry,
+                policy: Self.policy, random: .max), now: later(Self.total - 5))
+        #expect(job.progress.state == .expired)
+        let message = job.progress.error?.message ?? ""
+        #expect(
+            message.hasSuffix("; the call may have happened") == (code == StatusCode.unavailable))
+    }
+
     @Test func `a retry by hand lifts a time that people gave where attempts are counted`() throws {
         var job = job(isTotal: false, maxAttempts: 3)
         try expire(&job)

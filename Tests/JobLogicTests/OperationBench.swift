@@ -34,26 +34,36 @@ struct OperationBench: ~Copyable {
     ///   - cancels: whether the target asks for its operations to be cancelled.
     ///   - knows: whether it has the method.
     ///   - waiting: jobs that a former queue left waiting.
-    init(cancels: Bool = true, knows: Bool = true, waiting: Int64 = 0) {
+    ///   - running: one that it left running, at the worker.
+    init(
+        cancels: Bool = true, knows: Bool = true, waiting: Int64 = 0, running: QueuedJob? = nil
+    ) {
         let lane = LaneID(rawValue: 1)
         let target = OperationBench.target(cancels: cancels, knows: knows)
         logic = QueueLogic(
             configuration: QueueConfiguration(
                 instance: Sample.instance, targets: [target], maxQueued: 100),
-            lanes: [(lane, "t0")], counts: [(lane, .waiting, waiting)], pausedTargets: [],
-            marked: [],
-            now: Sample.now, seed: 1)
+            lanes: [(lane, "t0")],
+            counts: [(lane, .waiting, waiting), (lane, .running, running == nil ? 0 : 1)],
+            pausedTargets: [],
+            marked: running.map { [$0] } ?? [], now: Sample.now, seed: 1)
+        let lease = running.map {
+            Lease(number: $0.job.order.id.key.rawValue, attempt: $0.job.progress.attemptCount)
+        }
         _ = handle(.workersKnown([KnownWorker(identity: Sample.worker, pid: 100)]))
-        _ = handle(.hello(Sample.worker, pid: 100, places: 8, holding: []))
+        _ = handle(
+            .hello(Sample.worker, pid: 100, places: 8, holding: lease.map { [$0] } ?? []))
         _ = handle(.targets(Sample.worker, [(target: 0, isReady: true)]))
         _ = handle(.fetched(LaneID(rawValue: 1), [], reachedEnd: true))
         _ = find([])
     }
 
-    static func target(cancels: Bool, knows: Bool = true) -> TargetPolicy {
+    static func target(
+        cancels: Bool, knows: Bool = true, begins: Bool = true
+    ) -> TargetPolicy {
         let policy = MethodPolicy(
             timeoutMilliseconds: 30_000, jobRetry: Sample.retry, callRetry: Sample.retry,
-            safety: .unsafe, operation: rules(cancels: cancels))
+            safety: .unsafe, operation: begins ? rules(cancels: cancels) : nil)
         return TargetPolicy(name: "t0", methods: knows ? [Sample.unsafeMethod: policy] : [:])
     }
 

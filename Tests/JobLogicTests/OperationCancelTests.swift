@@ -164,6 +164,23 @@ struct OperationCancelTests {
         #expect(OperationBench.job(job.order, bench.commit().changes).progress.state == .queued)
     }
 
+    @Test func `a day after its end a job is tried again though its target stayed down`() {
+        var bench = OperationBench()
+        let (job, _, _) = cancel(&bench)
+        _ = bench.handle(.targets(Sample.worker, [(target: 0, isReady: false)]))
+        func retry() -> [QueueEffect] {
+            bench.handle(.act(6, job.order.id, .retry))
+                + bench.handle(.loaded(job.order.id.key, QueuedJob(job: job, requests: [[1]])))
+        }
+        bench.pass(OperationRules.cancelTimeoutMilliseconds - 1)
+        #expect(retry().refused.map(\.kind) == [.impossible])
+        bench.pass(1)
+        #expect(retry().refused.isEmpty)
+        let again = OperationBench.job(job.order, bench.commit().changes)
+        #expect(again.progress.state == .queued)
+        #expect(again.progress.notBeforeMilliseconds == nil)
+    }
+
     @Test func `a purge forgets the wish, and the end of a cancel under way`() {
         var bench = OperationBench()
         let (job, _, _) = cancel(&bench)

@@ -98,6 +98,39 @@ struct QueueOperationTests {
         #expect(OperationBench.job(job.order, changes).progress.notBeforeMilliseconds == later)
     }
 
+    @Test func `a job that is to follow an operation waits while its method begins none`() {
+        var bench = OperationBench()
+        let order = Sample.order(9, safety: .unsafe).with(flags: .waitOperation)
+        let queued = QueuedJob(
+            job: Job(order: order, progress: JobProgress(state: .queued)), requests: [[1]])
+        let without = OperationBench.target(cancels: true, begins: false)
+        _ = bench.handle(.policies([without]))
+        #expect(bench.logic.policy(of: order) == nil)
+        #expect(bench.handle(.promoted([queued], nextDueMilliseconds: nil)).dispatches.isEmpty)
+        #expect(bench.commit().changes.isEmpty)
+        #expect(bench.logic.liveCount == 0)
+        // once it begins one again the lane is read anew
+        _ = bench.handle(.policies([OperationBench.target(cancels: true)]))
+        _ = bench.handle(.fetched(order.lane, [queued], reachedEnd: true))
+        #expect(bench.commit().effects.dispatches.map(\.method) == [Sample.unsafeMethod])
+    }
+
+    @Test(arguments: [true, false])
+    func `a call's good end is never taken for its operation's`(learns: Bool) {
+        var job = Sample.job(.running, safety: .unsafe)
+        job.order = job.order.with(flags: .waitOperation)
+        var bench = OperationBench(
+            knows: false, running: QueuedJob(job: job, requests: [[1]]))
+        if learns { _ = bench.handle(.policies([OperationBench.target(cancels: true)])) }
+        let lease = Lease(number: job.order.id.key.rawValue, attempt: 1)
+        let outcome = Outcome(lease: lease, code: 0, responses: [OperationBench.operation(0)])
+        _ = bench.handle(.outcomes(Sample.worker, [outcome]))
+        let ended = OperationBench.job(job.order, bench.commit().changes)
+        #expect(ended.progress.state == (learns ? .waiting : .failed))
+        let message = ended.progress.error?.message ?? ""
+        #expect(message.contains("names no operation to follow") == !learns)
+    }
+
     @Test func `a worker's death in a poll has it made by the next one`() {
         var bench = OperationBench()
         let (job, _) = bench.begin(OperationBench.operation(0))

@@ -191,9 +191,17 @@ import Testing
             .update(JobUpdate(key: key, from: .queued, progress: JobProgress(state: .expired)))
         ])
         let retried = JobProgress(state: .queued, isExpiryMoved: true)
+        func retry(order: JobOrder?) throws {
+            let update = JobUpdate(key: key, from: .expired, progress: retried, order: order)
+            _ = try fixture.store.commit([.update(update)])
+        }
+        // without an order nothing says that it was lifted
+        try retry(order: nil)
+        #expect(try fixture.store.nextExpiryMilliseconds() == 40)
         _ = try fixture.store.commit([
-            .update(JobUpdate(key: key, from: .expired, progress: retried))
+            .update(JobUpdate(key: key, from: .queued, progress: JobProgress(state: .expired)))
         ])
+        try retry(order: job.order.with(expiresAtMilliseconds: .some(nil)))
         #expect(try fixture.store.overdue(nowMilliseconds: 50, limit: 10).isEmpty)
         #expect(try fixture.store.nextExpiryMilliseconds() == nil)
     }
