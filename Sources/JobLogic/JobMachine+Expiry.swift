@@ -87,6 +87,6 @@ extension Job {
         return order.expiresAtMilliseconds.map { min(max(0, $0 - begin), Job.longestTimeHad) }
     }
 
-    /// An hour: no total time in the configurations of Google's clients is longer.
+    /// An hour, where the method is not there to say how long it tries: a bound, no wish.
     static var longestTimeHad: Int64 { 3_600_000 }
 }
