@@ -14,6 +14,9 @@ from targets import set_table
 
 # More than are polled at once, of one target and of all.
 WAITING = 300
+POLLS_PER_TARGET = 32
+# A worker's, as the settings come.
+PLACES = 64
 TIMEOUT = 'operation_timeout = "3s"'
 
 
@@ -47,6 +50,12 @@ def submit_many(prongd, count):
 
 def waiting(prongd):
     return prongd.ask("GET", "/v1/status").json()["queue"]["depth"].get("waiting", 0)
+
+
+def polls_share(prongd):
+    """Of half of the workers' places, for one of three targets; QueueLogic+Agenda.swift says it."""
+    workers = len(prongd.ask("GET", "/v1/status").json()["workers"])
+    return min(POLLS_PER_TARGET, workers * PLACES // 2 // 3)
 
 
 def well_claims(prongd, what):
@@ -88,7 +97,8 @@ def hanging(programs, sets):
         sick.on_poll = lambda: held.wait(kills.HOLD_SECONDS)
         try:
             answered = len(sick.polls)
-            until("its server is full of polls", lambda: len(sick.polls) >= answered + 30)
+            share = polls_share(prongd)
+            until("its server is full of polls", lambda: len(sick.polls) >= answered + share)
             yield from well_claims(prongd, "never answers a poll")
         finally:
             held.set()
