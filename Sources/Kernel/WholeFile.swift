@@ -40,6 +40,9 @@ package enum FileFault: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 package enum WholeFile {
+    /// A PEM file of certificates or a key that is longer is none.
+    package static let pemBytesMax = 1 << 20
+
     /// All bytes of a regular file.
     package static func read(_ path: String, bytesMax: Int) throws(FileFault) -> [UInt8] {
         do throws(SystemError) {

@@ -5,7 +5,6 @@ internal import GoogleAPI
 internal import Kernel
 internal import Schema
 internal import Settings
-internal import TargetChannel
 import Glibc
 
 struct TargetFiles {
@@ -179,7 +178,7 @@ struct TargetFiles {
     ) -> String {
         guard !given.isEmpty else { return "" }
         let path = absolute(given)
-        guard let bytes = read(path, key, bytesMax: PEMFile.bytesMax, &faults) else {
+        guard let bytes = read(path, key, bytesMax: WholeFile.pemBytesMax, &faults) else {
             return path
         }
         let found = PEM.kinds(in: bytes)

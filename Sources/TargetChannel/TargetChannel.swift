@@ -6,12 +6,9 @@ package import GRPCClient
 package import Kernel
 package import Settings
 
-package enum PEMFile {
-    /// A PEM file larger than this is none.
-    package static let bytesMax = 1 << 20
-
+enum PEMFile {
     static func text(_ path: String) throws(FileFault) -> String {
-        String(decoding: try WholeFile.read(path, bytesMax: bytesMax), as: UTF8.self)
+        String(decoding: try WholeFile.read(path, bytesMax: WholeFile.pemBytesMax), as: UTF8.self)
     }
 }
 

@@ -20,9 +20,6 @@ package struct TokenSource {
     /// For `x-goog-user-project` beside the last token; "": none.
     package private(set) var quotaProject = ""
 
-    /// A PEM file of roots that is larger is none.
-    private static let rootsBytesMax = 1 << 20
-
     /// - Parameter untilNanoseconds: a moment of the monotonic clock. No answer counts after it,
     ///   however many requests an exchange takes; its thread may still be held by the resolver,
     ///   which knows no deadline.
@@ -108,7 +105,7 @@ package struct TokenSource {
     /// What vouches for the target vouches for its token endpoint as well, beside the system's.
     private func roots() throws(TokenFailure) -> String? {
         guard !target.caPath.isEmpty else { return nil }
-        let bytes = try CredentialFile.read(target.caPath, bytesMax: Self.rootsBytesMax)
+        let bytes = try CredentialFile.read(target.caPath, bytesMax: WholeFile.pemBytesMax)
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -36,6 +36,21 @@ package struct Wire {
         fill(&wire)
         return wire.bytes
     }
+
+    /// The option google.api.routing; an empty template is left out.
+    package mutating func routing(_ parameters: [(field: String, template: String)]) {
+        let rule = Wire.made { rule in
+            for (field, template) in parameters {
+                rule.data(
+                    2,
+                    Wire.made {
+                        $0.text(1, field)
+                        if !template.isEmpty { $0.text(2, template) }
+                    })
+            }
+        }
+        data(72_295_729, rule)
+    }
 }
 
 /// One field of a message that a test declares.

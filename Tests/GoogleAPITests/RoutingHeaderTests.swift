@@ -50,20 +50,7 @@ import Testing
     }
 
     private func routing(_ parameters: [(String, String)]) throws -> RoutingPlan? {
-        try plan { options in
-            options.data(
-                72_295_729,
-                Wire.made { rule in
-                    for (field, template) in parameters {
-                        rule.data(
-                            2,
-                            Wire.made {
-                                $0.text(1, field)
-                                if !template.isEmpty { $0.text(2, template) }
-                            })
-                    }
-                })
-        }
+        try plan { $0.routing(parameters) }
     }
 
     private let request = Wire.made {

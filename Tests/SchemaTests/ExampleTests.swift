@@ -55,7 +55,9 @@ import Testing
         }
     }
 
-    private func options(_ paths: [String], _ routing: [(String, String)]) -> [UInt8] {
+    private func options(
+        _ paths: [String], _ routing: [(field: String, template: String)]
+    ) -> [UInt8] {
         Wire.made { options in
             if let first = paths.first {
                 options.data(
@@ -67,19 +69,7 @@ import Testing
                         }
                     })
             }
-            guard !routing.isEmpty else { return }
-            options.data(
-                72_295_729,
-                Wire.made { rule in
-                    for (field, template) in routing {
-                        rule.data(
-                            2,
-                            Wire.made {
-                                $0.text(1, field)
-                                $0.text(2, template)
-                            })
-                    }
-                })
+            if !routing.isEmpty { options.routing(routing) }
         }
     }
 
