@@ -49,8 +49,7 @@ package enum QueueEvent: Sendable {
     case places(WorkerIdentity, Int)
     case targets(WorkerIdentity, [(target: Int, isReady: Bool)])
     case outcomes(WorkerIdentity, [Outcome])
-    /// A message of a streamed call.
-    case streamed(WorkerIdentity, Lease, [UInt8])
+    case streamed(WorkerIdentity, Lease, StreamPart)
     case notStarted(WorkerIdentity, [Lease])
     case goodbye(WorkerIdentity)
     /// Other methods are known of the same targets in the same order.
@@ -129,6 +128,14 @@ package enum JobAction: Equatable, Sendable {
     case purge
 }
 
+/// What a server has sent of a streamed call. With the first part of either kind its caller has
+/// heard of the call, and it is not made again.
+package enum StreamPart: Equatable, Sendable {
+    /// Its metadata; at most once, before all messages.
+    case head([MetadataEntry])
+    case message([UInt8])
+}
+
 /// How a call that a worker made ended.
 package struct Outcome: Sendable {
     package var lease: Lease
@@ -200,8 +207,8 @@ package enum QueueEffect {
     case accepted(Token, JobID, replayed: Bool)
     case refused(Token, Refusal)
     indirect case acted(Token, Job?)
-    /// A message of a streamed call; its end follows by `callEnded`.
-    case streamed(Token, [UInt8])
+    /// Its end follows by `callEnded`.
+    case streamed(Token, StreamPart)
     indirect case callEnded(Token, CallEnd)
     /// A durable job has ended, or is `unknown` now; committed.
     case settled(SettledJob)

@@ -81,13 +81,13 @@ extension QueueLogic {
 
     // MARK: streams
 
-    /// A message of a streamed call, for its caller. One that nobody waits for is dropped.
-    mutating func passOn(_ message: [UInt8], _ lease: Lease, from worker: WorkerIdentity) {
+    /// For the call's caller. What nobody waits for is dropped.
+    mutating func passOn(_ part: StreamPart, _ lease: Lease, from worker: WorkerIdentity) {
         guard let call = direct[lease.number], isHolder(worker, of: call, lease),
             !call.isAbandoned
         else { return }
         direct[lease.number]?.hasStreamed = true
-        effects.append(.streamed(call.token, message))
+        effects.append(.streamed(call.token, part))
     }
 
     /// Its caller has taken so much: the worker may send as much again.

@@ -268,8 +268,8 @@ package struct QueueLogic: ~Copyable {
         case .targets(let identity, let states): noteTargets(identity, states)
         case .outcomes(let identity, let outcomes):
             for outcome in outcomes { finish(outcome, from: identity) }
-        case .streamed(let identity, let lease, let message):
-            passOn(message, lease, from: identity)
+        case .streamed(let identity, let lease, let part):
+            passOn(part, lease, from: identity)
         case .notStarted(let identity, let leases):
             for lease in leases { handBack(lease, from: identity) }
         case .goodbye(let identity): loseWorker(identity, died: false)

@@ -30,7 +30,7 @@ final class Engine {
     private var watchers: [JobKey: [Token: (SettledJob) -> Void]] = [:]
     private var nextWatch: Token = 1
 
-    private var events: [(event: QueueEvent, head: [MetadataEntry]?)] = []
+    private var events: [QueueEvent] = []
     private var isHandling = false
     private var isCommitting = false
     private var isCommitPlanned = false
@@ -125,15 +125,13 @@ final class Engine {
     // MARK: events in, effects out
 
     /// Events that effects cause are handled after them, never inside.
-    ///
-    /// - Parameter head: what a server sent before its first message; `event` says of which call.
-    func handle(_ event: QueueEvent, head: [MetadataEntry]? = nil) {
-        guard !isHandling else { return events.append((event, head)) }
+    func handle(_ event: QueueEvent) {
+        guard !isHandling else { return events.append(event) }
         isHandling = true
-        perform(event, head)
+        perform(event)
         var next = 0
         while next < events.count {
-            perform(events[next].event, events[next].head)
+            perform(events[next])
             next += 1
         }
         if next > 0 { events.removeAll(keepingCapacity: true) }
@@ -141,11 +139,11 @@ final class Engine {
         setTimer()
     }
 
-    private func perform(_ event: QueueEvent, _ head: [MetadataEntry]?) {
-        for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect, head) }
+    private func perform(_ event: QueueEvent) {
+        for effect in logic.handle(event, now: Engine.moment()) { carryOut(effect) }
     }
 
-    private func carryOut(_ effect: QueueEffect, _ head: [MetadataEntry]?) {
+    private func carryOut(_ effect: QueueEffect) {
         switch effect {
         case .commitWanted: planCommit()
         case .fetch(let lane, let after, let limit, let byteLimit):
@@ -171,7 +169,7 @@ final class Engine {
             if case .action(let answer)? = waiters.remove(token) { answer(.success(job)) }
         case .callEnded(let token, let end):
             finishCall(token, end)
-        case .streamed(let token, let message): waiters.stream(token)?.take(message, head)
+        case .streamed(let token, let part): waiters.stream(token)?.take(part)
         case .settled(let settled): notify(settled)
         case .observed(let observation): measures.note(observation)
         case .drained: onDrained()

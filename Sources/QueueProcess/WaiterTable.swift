@@ -41,9 +41,11 @@ protocol StreamOwner: AnyObject {
 }
 
 extension StreamOwner {
-    /// What came is `head`, or else a message.
-    func take(_ message: [UInt8], _ head: [MetadataEntry]?) {
-        if let head { take(headers: head) } else { take(message: message) }
+    func take(_ part: StreamPart) {
+        switch part {
+        case .head(let headers): take(headers: headers)
+        case .message(let message): take(message: message)
+        }
     }
 }
 

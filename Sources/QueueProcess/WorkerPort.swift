@@ -235,16 +235,13 @@ final class WorkerPort {
         }
     }
 
-    /// To the logic a server's metadata are as a message is: from then on its caller has heard of
-    /// the call, and it is not made again.
     private func take(_ chunk: Chunk, _ worker: WorkerIdentity) {
         let lease = Lease(number: chunk.ticket.number, attempt: chunk.ticket.attempt)
         if !chunk.headers.isEmpty {
-            engine.handle(
-                .streamed(worker, lease, []),
-                head: chunk.headers.map { MetadataEntry(name: $0.name, value: $0.value) })
+            let head = chunk.headers.map { MetadataEntry(name: $0.name, value: $0.value) }
+            engine.handle(.streamed(worker, lease, .head(head)))
         }
-        if chunk.endsMessage { engine.handle(.streamed(worker, lease, chunk.data)) }
+        if chunk.endsMessage { engine.handle(.streamed(worker, lease, .message(chunk.data))) }
     }
 
     private func deliver(_ delivery: WorkerDelivery, to worker: WorkerIdentity) {

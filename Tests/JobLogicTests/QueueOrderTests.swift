@@ -215,14 +215,14 @@ struct QueueOrderTests {
         world.readInboxes()
         let index = try #require(world.workers.firstIndex { !$0.running.isEmpty })
         let lease = try #require(world.workers[index].running.first)
-        world.handle(.streamed(world.workers[index].identity, lease, [1]))
+        world.handle(.streamed(world.workers[index].identity, lease, .message([1])))
         // another worker's word on it is not believed
-        world.handle(.streamed(world.workers[1 - index].identity, lease, [2]))
+        world.handle(.streamed(world.workers[1 - index].identity, lease, .message([2])))
         world.handle(.grant(token, bytes: 7))
-        let messages = world.effects.compactMap { effect -> [UInt8]? in
-            if case .streamed(token, let bytes) = effect { bytes } else { nil }
+        let messages = world.effects.compactMap { effect -> StreamPart? in
+            if case .streamed(token, let part) = effect { part } else { nil }
         }
-        #expect(messages == [[1]])
+        #expect(messages == [.message([1])])
         let windows = world.effects.filter {
             if case .window(_, lease, bytes: 7) = $0 { true } else { false }
         }

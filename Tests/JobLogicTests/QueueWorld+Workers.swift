@@ -131,7 +131,7 @@ extension QueueWorld {
             return lease.isDirect && !QueueWorld.isAboutOperation(call.dispatch)
         }
         if let lease = direct.randomElement(using: &random), workers[index].isLinked {
-            workers[index].outbox.append(.streamed(workers[index].identity, lease, [1]))
+            workers[index].outbox.append(.streamed(workers[index].identity, lease, .message([1])))
         }
         if random.chance(50), let token = openCalls.randomElement(using: &random) {
             handle(.grant(token, bytes: 9))
