@@ -91,7 +91,7 @@ package final class Channel {
     }
 
     func startWatch(last: ChannelState, untilNanoseconds deadline: UInt64, tag: Completion) {
-        guard let core else { return }
+        guard queue.takesOperations, let core else { return }
         grpc_channel_watch_connectivity_state(
             core, grpc_connectivity_state(rawValue: UInt32(last.rawValue)),
             CGRPC_deadline(deadline), queue.core, tag.retainedTag())

@@ -54,6 +54,10 @@ package final class CompletionQueue {
 
     let core: OpaquePointer
     private var runtime: Runtime?
+    /// Nothing may begin on a queue that is being shut down: C-core aborts the process. What ends
+    /// then often wants to begin the next thing from its callback; whoever begins operations asks
+    /// here first and takes a no as the operation's failure.
+    private(set) var takesOperations = true
     private let dummyChannel: OpaquePointer
     private let wakeState: UnsafeMutablePointer<CGRPC_Wake>
     private let wakeCompletion = WakeCompletion()
@@ -106,6 +110,7 @@ package final class CompletionQueue {
         guard let runtime = runtime.take() else { return true }
         for call in unaryCalls { call.cancelAny() }
         if let call = wakeState.pointee.call { grpc_call_unref(call) }
+        takesOperations = false
         grpc_completion_queue_shutdown(core)
         let limit = Self.now() + nanoseconds
         while true {

@@ -35,7 +35,7 @@ package final class Server {
 
     package typealias Handler = (ServerCall) -> Void
 
-    private let queue: CompletionQueue
+    let queue: CompletionQueue
     private let core: OpaquePointer
     private var handlers: [String: Handler] = [:]
     private var calls: [ServerCall] = []

@@ -160,6 +160,7 @@ package final class ServerCall {
     ) {
         guard let core = state.pointee.call else { preconditionFailure("the call is over") }
         outstanding += 1
+        guard server.queue.takesOperations else { return completion.complete(success: false) }
         let tag = completion.retainedTag()
         let error = start(core, tag)
         precondition(error == GRPC_CALL_OK, "C-core refused a server's operation")

@@ -133,7 +133,7 @@ package final class StreamingCall {
         _ done: @escaping (StreamingCall, Bool) -> Void,
         start: (OpaquePointer, UnsafeMutableRawPointer) -> grpc_call_error
     ) -> Bool {
-        guard let core = client.pointee.call else {
+        guard channel.queue.takesOperations, let core = client.pointee.call else {
             done(self, false)
             return false
         }

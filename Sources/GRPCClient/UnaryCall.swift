@@ -70,7 +70,7 @@ extension Channel {
     package func start(
         _ request: borrowing UnaryRequest, onEnd: @escaping (UnaryResult) -> Void
     ) throws(CallError) -> UnaryCall {
-        guard let core else { throw .refused("the channel is closed") }
+        guard queue.takesOperations, let core else { throw .refused("the channel is closed") }
         // mostly the path of the call before; equal Strings may have other bytes, but not as many
         // of them if one is ASCII
         if request.path != lastPath || request.path.utf8.count != lastPath?.utf8.count {

@@ -125,4 +125,34 @@ import Testing
             _ = cancelled
         }
     }
+
+    @Test func `what ends while the queue goes begins nothing anew`() throws {
+        try Loopback.run(serving: false) { loopback in
+            let call = try StreamingCall(
+                channel: loopback.channel(), path: "/test.Service/Nobody"
+            ) { _ in }
+            call.send([1]) { _ in
+                call.send([2]) { isSent in #expect(!isSent) }
+                call.receive { message in #expect(message == nil) }
+            }
+            call.cancel()
+        }
+        // and a server's call, cancelled while its headers are on their way
+        for _ in 0..<20 {
+            try connected { loopback in
+                loopback.server.handle("/test.Service/Wait") { call in
+                    call.watchCancel { $0.finish(.cancelled) }
+                    call.sendHeaders { _, _ in }
+                }
+                var end: CallEnd?
+                let call = try StreamingCall(
+                    channel: loopback.channel(), path: "/test.Service/Wait"
+                ) { end = $0 }
+                call.receive { _ in }
+                for _ in 0..<20 { _ = loopback.queue.next(untilNanoseconds: 0) }
+                call.cancel()
+                _ = try loopback.until { end }
+            }
+        }
+    }
 }
