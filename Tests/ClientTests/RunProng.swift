@@ -73,13 +73,14 @@ final class RunningProng: Sendable {
 }
 
 extension Process {
-    /// Starts it as a shell would: the threads of this process have signals blocked, and a child
-    /// would inherit that.
+    /// Starts it as a shell would: the threads of this process have signals blocked, and what runs
+    /// in the background of a script ignores SIGINT; a child would inherit both.
     func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, &before)
+        signal(SIGINT, SIG_DFL)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try run()
     }
