@@ -21,18 +21,21 @@ package struct CallForm: Equatable, Sendable {
     package var pages: PageFields?
     /// Of each page; 0: one deadline for all of them.
     package var pageTimeoutMilliseconds: Int64
+    /// Of each page behind the first; nothing: one that fails ends the attempt.
+    package var pageRetry: RetryPolicy?
     /// Responses are passed on as they come, so many bytes before the first grant; nothing: they
     /// are collected.
     package var window: UInt32?
 
     package init(
         clientStreams: Bool = false, serverStreams: Bool = false, pages: PageFields? = nil,
-        pageTimeoutMilliseconds: Int64 = 0, window: UInt32? = nil
+        pageTimeoutMilliseconds: Int64 = 0, pageRetry: RetryPolicy? = nil, window: UInt32? = nil
     ) {
         self.clientStreams = clientStreams
         self.serverStreams = serverStreams
         self.pages = pages
         self.pageTimeoutMilliseconds = pageTimeoutMilliseconds
+        self.pageRetry = pageRetry
         self.window = window
     }
 
@@ -52,6 +55,7 @@ extension JobOrder {
         return CallForm(
             clientStreams: clientStreams, serverStreams: serverStreams,
             pages: wantsPages ? policy?.pages : nil,
-            pageTimeoutMilliseconds: wantsPages ? timeoutMilliseconds : 0)
+            pageTimeoutMilliseconds: wantsPages ? timeoutMilliseconds : 0,
+            pageRetry: wantsPages ? policy?.jobRetry : nil)
     }
 }

@@ -131,6 +131,7 @@ struct CallHandler {
         let isStreamed = request.acceptsLines && (streams || pages != nil)
         return CallForm(
             serverStreams: streams, pages: pages,
+            pageRetry: pages == nil ? nil : method.policy.callRetry,
             window: isStreamed ? StreamedCall.windowBytes : nil)
     }
 

@@ -32,8 +32,22 @@ extension CallExtent {
                 PageOrder(
                     requestToken: $0.requestToken, responseToken: $0.responseToken,
                     timeoutNanoseconds: timeout.multipliedReportingOverflow(by: 1_000_000)
-                        .partialValue)
+                        .partialValue,
+                    retry: form.pageRetry.map(PageRetry.init))
             })
+    }
+}
+
+extension PageRetry {
+    init(_ policy: RetryPolicy) {
+        self.init(
+            attempts: UInt64(clamping: policy.attempts),
+            initialMilliseconds: UInt64(clamping: policy.initialMilliseconds),
+            maxMilliseconds: UInt64(clamping: policy.maxMilliseconds),
+            multiplierThousandths: UInt64(min(max(1, policy.multiplier), 1_000) * 1_000),
+            codes: UInt64(policy.codes),
+            totalMilliseconds: UInt64(clamping: policy.totalMilliseconds ?? 0),
+            isSpreadWide: policy.isSpreadWide)
     }
 }
 

@@ -39,11 +39,46 @@ package struct PageOrder: Equatable, Sendable {
     package var responseToken: UInt32
     /// Each page's own; 0: the order's deadline is that of all pages together.
     package var timeoutNanoseconds: UInt64
+    /// Nil: a page that failed ends the call.
+    package var retry: PageRetry?
 
-    package init(requestToken: UInt32, responseToken: UInt32, timeoutNanoseconds: UInt64 = 0) {
+    package init(
+        requestToken: UInt32, responseToken: UInt32, timeoutNanoseconds: UInt64 = 0,
+        retry: PageRetry? = nil
+    ) {
         self.requestToken = requestToken
         self.responseToken = responseToken
         self.timeoutNanoseconds = timeoutNanoseconds
+        self.retry = retry
+    }
+}
+
+/// How often a page that failed is asked for again: what the method's retry policy says of a call.
+package struct PageRetry: Equatable, Sendable {
+    /// First attempt included.
+    package var attempts: UInt64
+    package var initialMilliseconds: UInt64
+    package var maxMilliseconds: UInt64
+    package var multiplierThousandths: UInt64
+    /// One bit per gRPC code.
+    package var codes: UInt64
+    /// From the page's first attempt; 0: only `attempts` end it.
+    package var totalMilliseconds: UInt64
+    /// Waits are spread over the whole back-off, not over its second half.
+    package var isSpreadWide: Bool
+
+    package init(
+        attempts: UInt64, initialMilliseconds: UInt64, maxMilliseconds: UInt64,
+        multiplierThousandths: UInt64, codes: UInt64, totalMilliseconds: UInt64 = 0,
+        isSpreadWide: Bool = false
+    ) {
+        self.attempts = attempts
+        self.initialMilliseconds = initialMilliseconds
+        self.maxMilliseconds = maxMilliseconds
+        self.multiplierThousandths = multiplierThousandths
+        self.codes = codes
+        self.totalMilliseconds = totalMilliseconds
+        self.isSpreadWide = isSpreadWide
     }
 }
 

@@ -222,6 +222,28 @@ extension PageOrder {
             case 1: requestToken = try reader.integer(field)
             case 2: responseToken = try reader.integer(field)
             case 3: timeoutNanoseconds = try reader.unsigned(field)
+            case 4: retry = try PageRetry(try reader.message(field))
+            case _: break
+            }
+        }
+    }
+}
+
+extension PageRetry {
+    fileprivate init(_ reader: FieldReader) throws(FieldError) {
+        var reader = reader
+        self.init(
+            attempts: 0, initialMilliseconds: 0, maxMilliseconds: 0, multiplierThousandths: 0,
+            codes: 0)
+        while let field = try reader.next() {
+            switch field.number {
+            case 1: attempts = try reader.unsigned(field)
+            case 2: initialMilliseconds = try reader.unsigned(field)
+            case 3: maxMilliseconds = try reader.unsigned(field)
+            case 4: multiplierThousandths = try reader.unsigned(field)
+            case 5: codes = try reader.unsigned(field)
+            case 6: totalMilliseconds = try reader.unsigned(field)
+            case 7: isSpreadWide = try reader.flag(field)
             case _: break
             }
         }

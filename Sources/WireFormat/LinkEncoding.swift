@@ -137,6 +137,19 @@ extension PageOrder {
         writer.unsigned(1, UInt64(requestToken))
         writer.unsigned(2, UInt64(responseToken))
         writer.unsigned(3, timeoutNanoseconds)
+        if let retry { writer.message(4) { retry.write(to: &$0) } }
+    }
+}
+
+extension PageRetry {
+    fileprivate func write(to writer: inout FieldWriter) {
+        writer.unsigned(1, attempts)
+        writer.unsigned(2, initialMilliseconds)
+        writer.unsigned(3, maxMilliseconds)
+        writer.unsigned(4, multiplierThousandths)
+        writer.unsigned(5, codes)
+        writer.unsigned(6, totalMilliseconds)
+        writer.flag(7, isSpreadWide)
     }
 }
 

@@ -14,6 +14,8 @@ final class CallRunner {
     private let responseBytesMax: Int
     private var running: [CallNumber: UnaryCall] = [:]
     private var long: [CallNumber: any LongCall] = [:]
+    /// Long calls that wait for a time; few, since each has failed once.
+    private var sleeping: [CallNumber: UInt64] = [:]
     private var streamed: [WorkerEvent] = []
     private(set) var ended: [EndedCall] = []
     private(set) var notStarted: [CallNumber] = []
@@ -59,8 +61,10 @@ final class CallRunner {
             metadata: { [clients] in clients.metadata(for: order) },
             onHead: { [self] in streamed.append(.head(number, $0.map(HeaderField.init))) },
             onMessage: { [self] in streamed.append(.streamed(number, $0)) },
+            onWait: { [self] in sleeping[number] = $0 },
             onEnd: { [self] outcome in
                 long[number] = nil
+                sleeping[number] = nil
                 end(beginning, outcome)
             })
         let run: any LongCall = extent.pages.map { PageRun(call, $0) } ?? StreamRun(call)
@@ -71,6 +75,16 @@ final class CallRunner {
     func cancel(_ number: CallNumber) {
         running[number]?.cancel()
         long[number]?.cancel()
+    }
+
+    /// When `wake` is due; nil: nobody waits.
+    var nextNanoseconds: UInt64? { sleeping.isEmpty ? nil : sleeping.values.min() }
+
+    func wake(now: UInt64) {
+        for (number, due) in sleeping where due <= now {
+            sleeping[number] = nil
+            long[number]?.wake()
+        }
     }
 
     func grant(_ number: CallNumber, bytes: UInt32) {

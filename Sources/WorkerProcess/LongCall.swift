@@ -10,6 +10,12 @@ protocol LongCall: AnyObject {
     func cancel()
     /// The caller has room for so many bytes more.
     func grant(bytes: Int)
+    /// The time has come that `LongOrder.onWait` was told.
+    func wake()
+}
+
+extension LongCall {
+    func wake() {}
 }
 
 struct LongOrder {
@@ -23,6 +29,8 @@ struct LongOrder {
     /// The server's metadata; before the first message, at most once.
     let onHead: ([MetadataField]) -> Void
     let onMessage: ([UInt8]) -> Void
+    /// Nothing happens before this time of the monotonic clock; then `wake`.
+    let onWait: (UInt64) -> Void
     let onEnd: (CallOutcome) -> Void
 
     func end(_ status: CallStatus, _ message: String) {

@@ -6,7 +6,8 @@
 //     page ── OK ─┬─ no token ──▶ outcome
 //       ▲         └─ token, not seen before ──▶ window? ── open ──▶ page
 //       └──────────────────────── grant ◀──────── shut
-//     any other status ──▶ that outcome: prong's retries repeat the whole
+//     any other status ─┬─ behind the first page, and the policy repeats it ──▶ back-off ──▶ page
+//                       └─ else ──▶ that outcome: prong's retries repeat the whole
 
 import GRPCClient
 import Kernel
@@ -27,6 +28,9 @@ final class PageRun: LongCall {
     /// tokens of one call had the same is less likely than one in 10^11.
     private var seen: Set<Int> = []
     private var waitsForRoom = false
+    /// Of the page that is asked for now.
+    private var backOff: PageBackOff?
+    private var waitsForBackOff = false
     private var hasEnded = false
 
     init(_ order: LongOrder, _ plan: PageOrder) {
@@ -53,7 +57,7 @@ final class PageRun: LongCall {
     }
 
     func cancel() {
-        if waitsForRoom {
+        if waitsForRoom || waitsForBackOff {
             end(.cancelled, "cancelled between two pages")
         } else {
             call?.cancel()
@@ -67,10 +71,27 @@ final class PageRun: LongCall {
         start()
     }
 
+    func wake() {
+        guard waitsForBackOff else { return }
+        waitsForBackOff = false
+        start()
+    }
+
+    /// A page behind the first is asked for again here: those before it are not lost, and what was
+    /// handed on already is not handed on twice.
+    private func failed(_ outcome: CallOutcome) {
+        let due = backOff?.next(
+            after: outcome, now: Clock.monotonicNanoseconds(),
+            deadline: order.order.deadlineNanoseconds, random: UInt64.random(in: 0...UInt64.max))
+        guard pageCount > 0, let due else { return end(outcome) }
+        waitsForBackOff = true
+        order.onWait(due)
+    }
+
     private func take(_ result: UnaryResult) {
         call = nil
         guard let response = result.response else {
-            return end(CallOutcome(order.order.ticket, result))
+            return failed(CallOutcome(order.order.ticket, result))
         }
         guard let page = PageMessage(response, tokenField: plan.responseToken) else {
             return end(.internal, "page \(pageCount + 1) of the response is not protobuf")
@@ -103,6 +124,7 @@ final class PageRun: LongCall {
                     + " part of it")
         }
         request = PageMessage.request(order.order.request, token, field: plan.requestToken)
+        backOff = plan.retry.map { PageBackOff($0, now: Clock.monotonicNanoseconds()) }
         guard room.isOpen else {
             waitsForRoom = true
             return
@@ -132,7 +154,7 @@ final class PageRun: LongCall {
     private func end(_ outcome: CallOutcome) {
         guard !hasEnded else { return }
         hasEnded = true
-        (collected, waitsForRoom) = ([], false)
+        (collected, waitsForRoom, waitsForBackOff) = ([], false, false)
         order.onEnd(outcome)
     }
 }

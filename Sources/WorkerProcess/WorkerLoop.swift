@@ -51,7 +51,9 @@ final class WorkerLoop {
         clients.watch { [self] in changedTargets.append($0) }
         step()
         while end == nil {
-            let deadline = min(heartbeatDueNanoseconds, state.nextNanoseconds ?? UInt64.max)
+            let due = min(
+                state.nextNanoseconds ?? UInt64.max, runner.nextNanoseconds ?? UInt64.max)
+            let deadline = min(heartbeatDueNanoseconds, due)
             _ = queue.next(untilNanoseconds: deadline)
             var taken = 1
             while taken < Self.burst, queue.next(untilNanoseconds: 0) != .timedOut { taken += 1 }
@@ -64,6 +66,7 @@ final class WorkerLoop {
         let now = Clock.monotonicNanoseconds()
         if now >= heartbeatDueNanoseconds { beat(now) }
         clients.noteTokens()
+        if let due = runner.nextNanoseconds, due <= now { runner.wake(now: now) }
         for target in takeChangedTargets() { handle(.target(target)) }
         for inbound in link.takeInbox() { take(inbound) }
         tellEnds()

@@ -100,7 +100,15 @@ enum LinkSample {
                 ? nil
                 : PageOrder(
                     requestToken: random.number(), responseToken: random.number(),
-                    timeoutNanoseconds: random.number()))
+                    timeoutNanoseconds: random.number(),
+                    retry: random.index(2) == 0
+                        ? nil
+                        : PageRetry(
+                            attempts: random.number(), initialMilliseconds: random.number(),
+                            maxMilliseconds: random.number(),
+                            multiplierThousandths: random.number(), codes: random.number(),
+                            totalMilliseconds: random.number(),
+                            isSpreadWide: random.index(2) == 0)))
     }
 
     private static func outcome(_ random: inout SeededRandom) -> CallOutcome {

@@ -130,6 +130,52 @@ import WireFormat
         }
     }
 
+    /// Repeats UNAVAILABLE after a millisecond or two.
+    private func flaky(attempts: UInt64) -> PageOrder {
+        PageOrder(
+            requestToken: 2, responseToken: 2,
+            retry: PageRetry(
+                attempts: attempts, initialMilliseconds: 1, maxMilliseconds: 2,
+                multiplierThousandths: 1_300, codes: 1 << 14))
+    }
+
+    @Test func `a page that fails is asked for again, and none is handed on twice`() throws {
+        try run { harness throws in
+            harness.say(
+                order(Self.durable, "FlakyPages", [], CallExtent(pages: flaky(attempts: 2))))
+            let outcome = try harness.outcome()
+            #expect(outcome.code == 0, "\(outcome.message)")
+            #expect(outcome.response == [0x08, 0, 0x08, 1, 0x08, 2, 0x08, 3])
+            #expect(harness.target.flakyPages.load(ordering: .relaxed) == 7)
+        }
+        try run { harness throws in
+            harness.say(
+                order(
+                    Self.direct, "FlakyPages", [],
+                    CallExtent(window: 1 << 20, pages: flaky(attempts: 2))))
+            for number in UInt8(0)..<4 { #expect(try chunk(harness).data == [0x08, number]) }
+            #expect(try harness.outcome().code == 0)
+        }
+    }
+
+    @Test func `what the policy does not repeat, or names its own wait, ends the call`() throws {
+        try run { harness throws in
+            harness.say(
+                order(Self.durable, "FlakyPages", [], CallExtent(pages: flaky(attempts: 1))))
+            #expect(try harness.outcome().code == 14)
+            #expect(harness.target.flakyPages.load(ordering: .relaxed) == 2)
+        }
+        try run { harness throws in
+            let info = Array("type.googleapis.com/google.rpc.RetryInfo".utf8)
+            harness.say(
+                order(
+                    Self.durable, "FlakyPages", [], CallExtent(pages: flaky(attempts: 9)),
+                    metadata: [HeaderField(name: "x-details", value: info)]))
+            #expect(try harness.outcome().code == 14)
+            #expect(harness.target.flakyPages.load(ordering: .relaxed) == 2)
+        }
+    }
+
     @Test func `the next page waits for the window`() throws {
         try run { harness throws in
             let pages = CallExtent(

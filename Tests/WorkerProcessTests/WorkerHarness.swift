@@ -222,6 +222,7 @@ final class TargetServer: @unchecked Sendable {
     let cancelled = Atomic<Int>(0)
     /// Messages of streams that gRPC has taken.
     let sent = Atomic<Int>(0)
+    let flakyPages = Atomic<Int>(0)
 
     init(address: String) {
         self.address = address
@@ -266,6 +267,20 @@ final class TargetServer: @unchecked Sendable {
             let isLast = length == 3
             let token: [UInt8] = isLast ? [] : [0x12, 1, UInt8(length + 1)]
             call.headers = call.metadata.filter { $0.name == "x-page" }
+            call.finish(.ok, response: [0x08, UInt8(length)] + token)
+        }
+        // as Pages, but every second request fails; "x-details" asks for a status with details
+        server.handleUnary("/test.Service/FlakyPages") { [self] call, message in
+            let length = message.count < 2 ? 0 : Int(message[message.count - 1] & 0xf)
+            guard flakyPages.add(1, ordering: .relaxed).oldValue % 2 == 0 else {
+                let details = call.metadata.first { $0.name == "x-details" }
+                return call.finish(
+                    .unavailable, "not now",
+                    trailers: details.map {
+                        [MetadataField(name: "grpc-status-details-bin", value: $0.value)]
+                    } ?? [])
+            }
+            let token: [UInt8] = length == 3 ? [] : [0x12, 1, UInt8(length + 1)]
             call.finish(.ok, response: [0x08, UInt8(length)] + token)
         }
         server.handleUnary("/test.Service/Fail") { call, _ in
