@@ -17,6 +17,8 @@ package final class OperationPlan: Sendable {
         package var response: [UInt8] = []
         /// Not nil: the response's type is another than the method declares.
         package var foreignType: String?
+        /// It is done, with neither a response nor an error: Google's clients fail then.
+        package var lacksResult = false
         /// Not nil: it goes on, and for this reason nobody could ask for it again.
         package var lostReason: String?
         /// A google.protobuf.Any that tells how far it is.
@@ -111,7 +113,9 @@ package final class OperationPlan: Sendable {
         reading.progress = WireScan.bytes(2, of: raw) ?? []
         reading.isDone = WireScan.last(3, of: raw) == .varint(1)
         reading.status = reading.isDone ? WireScan.bytes(4, of: raw) : nil
-        guard reading.isDone, reading.status == nil, let any = WireScan.bytes(5, of: raw) else {
+        guard reading.isDone, reading.status == nil else { return reading }
+        guard let any = WireScan.bytes(5, of: raw) else {
+            reading.lacksResult = true
             return reading
         }
         any.withUnsafeBytes { inner in

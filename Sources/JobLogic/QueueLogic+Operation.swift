@@ -23,6 +23,8 @@ struct Poll {
 
 extension QueueLogic {
     static var pollTimeoutMilliseconds: Int64 { 60_000 }
+    /// An outage under a million operations must not fill the memory with its reasons.
+    private static var pollTroublesMax: Int { 1_000 }
 
     func mayBeginOperation(_ outcome: Outcome, _ job: LiveJob) -> Bool {
         outcome.code == StatusCode.ok && job.job.order.flags.contains(.waitOperation)
@@ -104,6 +106,13 @@ extension QueueLogic {
         settlePoll(
             poll.job,
             poll.job.owesCancel ? event(ofCancel: end) : event(of: end, poll.job, poll.rules))
+        if !poll.job.owesCancel { noteTrouble(end, key) }
+    }
+
+    private mutating func noteTrouble(_ end: CallEnd, _ key: JobKey) {
+        guard OperationRules.isPassing(end.code), pollTroubles.count < QueueLogic.pollTroublesMax
+        else { return }
+        pollTroubles[key] = "\(StatusCode.name(of: end.code)): \(end.message.prefix(500))"
     }
 
     private mutating func endPoll(_ token: Token) -> Poll? {
@@ -170,6 +179,7 @@ extension QueueLogic {
     }
 
     mutating func forgetPoll(of key: JobKey, isCancel: Bool) {
+        pollTroubles[key] = nil
         guard let token = pollOfJob.removeValue(forKey: key) else { return }
         _ = endPoll(token)
         // a cancel may still be made

@@ -161,6 +161,8 @@ package struct QueueLogic: ~Copyable {
     // operations
     var polls: [Token: Poll] = [:]
     var pollOfJob: [JobKey: Token] = [:]
+    /// Why operations could not be asked for the last time, for people; of so many jobs at most.
+    package internal(set) var pollTroubles: [JobKey: String] = [:]
     var nextPollToken: Token = 1
     var agendas: [OperationAgenda] = []
     /// Where looking for polls begins: after the one that had the last.

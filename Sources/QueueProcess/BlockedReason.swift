@@ -25,8 +25,14 @@ extension Service {
         if let trouble = engine.logic.trouble {
             return "the store cannot write: \(trouble.message)"
         }
-        guard !isUp(target) else { return nil }
+        guard !isUp(target) else { return state == .waiting ? pollTrouble(of: job) : nil }
         return "target `\(lane.name)` is down: \(downReason(target))"
+    }
+
+    private func pollTrouble(of job: Job) -> String? {
+        engine.logic.pollTroubles[job.order.id.key].map {
+            "its operation could not be asked for, prong asks again: \($0)"
+        }
     }
 
     /// Why the job's method is not what it was.

@@ -251,7 +251,7 @@ final class ActionOnMany {
     private func isPossible(_ job: Job) -> Bool {
         let state = job.progress.state
         return switch action {
-        case .cancel: state == .queued || state == .scheduled || state == .running
+        case .cancel: [.queued, .scheduled, .running, .waiting].contains(state)
         case .retry: [.failed, .cancelled, .expired, .unknown].contains(state)
         case .purge: state.hasEnded || state == .unknown
         case .resolve: state == .unknown

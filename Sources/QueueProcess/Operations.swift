@@ -45,8 +45,13 @@ extension OperationReading {
         self.init(
             name: reading.name, isDone: reading.isDone || reading.lostReason != nil,
             error: Self.error(reading),
-            response: reading.response, progress: reading.progress)
+            response: reading.response,
+            progress: reading.progress.count <= Self.progressBytesMax ? reading.progress : [])
     }
+
+    /// Longer progress is not kept: it is in memory while its job waits, on disk at each change,
+    /// and in each list of jobs. Google's has some hundred bytes.
+    private static let progressBytesMax = 16 << 10
 
     private static func error(_ reading: OperationPlan.Reading) -> JobError? {
         if let reason = reading.lostReason {
@@ -56,6 +61,12 @@ extension OperationReading {
             let (code, message) = RichStatus.head(status)
             return JobError(
                 code: code, message: message, statusDetails: status, fromTarget: true)
+        }
+        if reading.lacksResult {
+            return JobError(
+                code: StatusCode.internal,
+                message: "the operation is done, but with neither a response nor an error",
+                fromTarget: false)
         }
         return reading.foreignType.map {
             JobError(

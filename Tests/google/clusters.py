@@ -42,8 +42,10 @@ def broken():
 class Clusters(Serving):
     """Behaviour by the first word of what is begun: `done-N` ends well with poll N, `fails-N` ends
     with an error, `vanishes` is not found, `denied` is not allowed, `away-N` and `stutters-N` fail
-    their first N polls in passing and end well then, `runs` never ends. An operation is known
-    by its full name alone, at the place that was asked for."""
+    their first N polls in passing and end well then, `runs` never ends. Of a translation also:
+    `bare-N` is done with poll N and has neither response nor error, `wordy` never ends and tells
+    more of its progress than anybody keeps. An operation is known by its full name alone, at the
+    place that was asked for."""
 
     def __init__(self):
         self.begun = []
@@ -144,9 +146,13 @@ class Clusters(Serving):
         kind, count = self.polled(request, context)
         answer = operations_pb2.Operation(name=request.name)
         answer.metadata.Pack(BatchTranslateMetadata(translated_characters=count))
+        if kind == "wordy":
+            answer.metadata.type_url += "/" * 20_000
         if is_over(kind, count):
             answer.done = True
-            if kind.startswith("fails"):
+            if kind.startswith("bare"):
+                pass
+            elif kind.startswith("fails"):
                 answer.error.CopyFrom(broken())
             else:
                 answer.response.Pack(BatchTranslateResponse(total_characters=42))
@@ -155,7 +161,7 @@ class Clusters(Serving):
 
 def is_over(kind, count):
     word, _, needed = kind.partition("-")
-    return word in PASSING or word in ("done", "fails") and count >= int(needed)
+    return word in PASSING or word in ("done", "fails", "bare") and count >= int(needed)
 
 
 def unary(function, request):

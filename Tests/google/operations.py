@@ -181,6 +181,21 @@ class Seen:
                        r"\nerror details\n  google\.rpc\.ErrorInfo +reason: QUOTA\b", text)) == 1,
                    text)
 
+    def claims_bare(self):
+        job = self.translate("bare-1")
+        yield ("an operation that is done, with neither response nor error, has failed",
+               job["state"] == "failed" and job["error"]["code"] == "internal"
+               and "neither a response nor an error" in job["error"]["message"], job)
+
+    def claims_wordy(self):
+        job = self.submit_translation("wordy")
+        name = self.waiting(job)["operationName"]
+        until("it was asked for twice", lambda: len(self.server.polls_of(name)) > 1)
+        shown = self.prongd.ask("GET", f"/v1/jobs/{job}").json()
+        yield ("progress beyond 16 KiB is not kept, the job goes on",
+               shown["state"] == "waiting" and "operationMetadata" not in shown, shown)
+        self.prongd.ask("DELETE", f"/v1/jobs/{job}")
+
     def claims_vanished(self):
         job = self.end(self.submit("vanishes"))
         message = job.get("error", {}).get("message", "")
@@ -206,6 +221,15 @@ class Seen:
             yield (f"polls that fail in passing are made again: {kind}",
                    job["state"] == "succeeded" and job["attemptCount"] == 1
                    and len(self.server.polls_of(job["operationName"])) == failed + 1, job)
+
+    def claims_troubled(self):
+        job = self.submit("stutters-1000")
+        until("the job says why it is not followed", lambda: "back in a moment" in self.prongd.ask(
+            "GET", f"/v1/jobs/{job}").json().get("blocked", ""))
+        shown = self.prongd.ask("GET", f"/v1/jobs/{job}").json()
+        yield ("a job whose polls fail in passing waits, and says how they failed",
+               shown["state"] == "waiting", shown)
+        self.prongd.ask("DELETE", f"/v1/jobs/{job}")
 
     def claims_timeout(self):
         job = self.end(self.submit("runs", "gke-short"))
@@ -235,6 +259,16 @@ class Seen:
             yield (f"CancelOperation reaches {target} {count} times", len(told()) == count
                    and all(cancel.metadata.get("x-goog-request-params") == encoded(name)
                            for cancel in told()), self.server.cancels)
+
+    def claims_cancel_many(self):
+        jobs = [self.submit("runs", "gke", batch="cancelled-at-once") for _ in range(3)]
+        for job in jobs:
+            self.waiting(job)
+        answer = self.prongd.ask(
+            "POST", "/v1/jobs:cancel?batch=cancelled-at-once&state=waiting")
+        yield ("all waiting jobs that a filter names are cancelled", answer.status == 200
+               and answer.json().get("matched") == 3
+               and {self.end(job)["state"] for job in jobs} == {"cancelled"}, answer)
 
     def claims_header(self):
         answer = self.prongd.call(CREATE, kills.create("done-1")["request"], [

@@ -108,7 +108,7 @@ def paused(programs, sets):
     with Clusters() as sick, Clusters() as well, \
             Prongd(programs, both(sick, well, sets)) as prongd:
         short = submit(prongd, "short", "runs")
-        goes_on = submit(prongd, "sick", "done-1")
+        goes_on = submit(prongd, "sick", "done-3")
         for job in (short, goes_on):
             until("it waits", lambda job=job: kills.shown(prongd, job, "waiting"))
         for target in ("short", "sick"):
