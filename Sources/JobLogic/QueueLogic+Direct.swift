@@ -58,15 +58,15 @@ extension QueueLogic {
         release(outcome.lease, of: worker, acknowledge: false)
         guard let call = direct[outcome.lease.number], isHolder(worker, of: call, outcome.lease)
         else { return }
-        guard !call.isAbandoned else {
-            direct[outcome.lease.number] = nil
-            return
-        }
         effects.append(
             .observed(
                 .attempt(
                     target: call.order.target, method: call.order.method, code: outcome.code,
                     nanoseconds: outcome.durationNanoseconds)))
+        guard !call.isAbandoned else {
+            direct[outcome.lease.number] = nil
+            return
+        }
         let isCutOff = isDraining && outcome.code == StatusCode.cancelled
         let end: AttemptEnd =
             isCutOff ? .drained : .status(code: outcome.code, hint: outcome.hint)
@@ -196,6 +196,14 @@ extension QueueLogic {
     mutating func observeEnd(_ token: Token, _ target: Int, _ code: Int32) {
         guard token & Poll.tokenBit == 0 else { return }
         effects.append(.observed(.call(target: target, code: code)))
+    }
+
+    /// The caller went away: for it the call was cancelled.
+    mutating func leave(_ token: Token) {
+        if let number = directOfToken[token], let call = direct[number] {
+            observeEnd(token, call.order.target, StatusCode.cancelled)
+        }
+        abandon(token)
     }
 
     /// The caller went away, or its deadline passed: nobody waits for the outcome any more.

@@ -247,7 +247,7 @@ package struct QueueLogic: ~Copyable {
         case .submit(let asked):
             for one in asked { submit(one.submission, one.token) }
         case .call(let token, let order): call(order, token)
-        case .callerGone(let token): abandon(token)
+        case .callerGone(let token): leave(token)
         case .grant(let token, let bytes): grant(token, bytes)
         case .act(let token, let id, let action): act(action, on: id, token)
         case .setPaused(let target, let paused): setPaused(target, paused)

@@ -208,6 +208,26 @@ struct QueueOrderTests {
         world.expectQuiet()
     }
 
+    @Test func `a call whose caller left is counted as cancelled, and so is its attempt`() throws {
+        let world = QueueWorld.ready(workers: 1)
+        let token = world.call(.unsafe)
+        world.readInboxes()
+        world.abandonCall(token)
+        world.readInboxes()
+        world.endOnlyCall(StatusCode.cancelled)
+        world.readOutbox(0, upTo: 9)
+        var (calls, attempts): ([Int32], [Int32]) = ([], [])
+        for case .observed(let observation) in world.effects {
+            switch observation {
+            case .call(_, let code): calls.append(code)
+            case .attempt(_, _, let code, _): attempts.append(code)
+            default: break
+            }
+        }
+        #expect(calls == [StatusCode.cancelled])
+        #expect(attempts == [StatusCode.cancelled])
+    }
+
     @Test(arguments: [Safety.configured, .unsafe])
     func `a stream whose caller has a message of it is not made again`(_ safety: Safety) throws {
         let world = QueueWorld.ready(workers: 2)
