@@ -127,8 +127,11 @@ def endless(requests, _context):
             answer.list_services_response.service.add(name="a.A")
         else:
             asked = request.file_by_filename or "start.proto"
-            file = descriptor_file(asked, [f"{count}-{n}.proto" for n in range(3)])
-            answer.file_descriptor_response.file_descriptor_proto.append(file)
+            # Many files an answer: the bound is to come before the loader's patience ends.
+            more = [f"{count}-{n}.proto" for n in range(50)]
+            files = [descriptor_file(asked, more)]
+            files += [descriptor_file(name, [f"next-{name}"]) for name in more]
+            answer.file_descriptor_response.file_descriptor_proto.extend(files)
         yield answer
 
 
